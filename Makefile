@@ -1,0 +1,33 @@
+# make test   everything, with what it needs installed first
+# make soak   the long variants; their figures stand in docs
+# make bench  speed, as ratios measured in one run
+GO ?= go
+PACKAGES = ./...
+
+.PHONY: build test short lint deps soak bench fmt
+
+build:
+	$(GO) build ./...
+
+# Nothing is skipped here but what needs the vendors' own API descriptions (DRAWBRIDGE_SPECS).
+test: deps
+	DRAWBRIDGE_REQUIRE=postgres $(GO) test -race -timeout 20m $(PACKAGES)
+
+# What runs with Go alone; prints what it skipped.
+short:
+	$(GO) test $(PACKAGES)
+
+lint:
+	$(GO) vet $(PACKAGES)
+	@unformatted=$$(gofmt -l cmd connectors gateway mapping store migrations); if [ -n "$$unformatted" ]; then echo "not formatted:"; echo "$$unformatted"; exit 1; fi
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(PACKAGES)
+
+# PostgreSQL and a C compiler for the race detector, from Debian's packages.
+deps:
+	@sh .ci/deps
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchtime 1s $(PACKAGES)
+
+soak:
+	DRAWBRIDGE_REQUIRE=postgres DRAWBRIDGE_SOAK=1 $(GO) test -timeout 80m -run 'Soak|Kill' -v ./cmd/... ./gateway/... ./store/...

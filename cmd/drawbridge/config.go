@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/goccy/go-yaml"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+// Database settings are shared by every command that opens the database. Each setting is a flag, an environment
+// variable or a line of the configuration file, in this order of precedence.
+type databaseSettings struct {
+	Config   configFile `name:"config" env:"DRAWBRIDGE_CONFIG" placeholder:"FILE" help:"YAML file with settings, named as the flags are."`
+	Database string     `env:"DRAWBRIDGE_DATABASE" default:"sqlite:drawbridge.db" help:"sqlite:PATH or postgres://..."`
+	Secrets  string     `env:"DRAWBRIDGE_SECRETS" placeholder:"DIR" help:"Directory for secrets given as {file: NAME}."`
+	KeyFile  string     `env:"DRAWBRIDGE_KEY_FILE" placeholder:"FILE" help:"Keys that seal secrets given as {value: ...}; beside an SQLite database it is made when missing."`
+	LogLevel string     `env:"DRAWBRIDGE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+}
+
+// serverSettings are what only a server needs.
+type serverSettings struct {
+	Listen       string         `env:"DRAWBRIDGE_LISTEN" default:"127.0.0.1:8480" help:"Address to listen on."`
+	BaseURL      string         `env:"DRAWBRIDGE_BASE_URL" placeholder:"URL" help:"How people and vendors reach this server."`
+	TLSCert      string         `env:"DRAWBRIDGE_TLS_CERT" placeholder:"FILE" help:"PEM certificate chain; read again when it changes."`
+	TLSKey       string         `env:"DRAWBRIDGE_TLS_KEY" placeholder:"FILE" help:"PEM private key."`
+	TrustedProxy []netip.Prefix `env:"DRAWBRIDGE_TRUSTED_PROXY" placeholder:"CIDR" help:"Networks of proxies whose X-Forwarded-For is believed."`
+}
+
+// configFile is a kong flag that reads the file it names and offers its lines as values of the flags.
+type configFile string
+
+// BeforeResolve reads the file before kong looks for the values of flags that were not given.
+func (c configFile) BeforeResolve(k *kong.Kong, parsed *kong.Context, trace *kong.Path) error {
+	name := string(parsed.FlagValue(trace.Flag).(configFile))
+	if name == "" {
+		return nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	values, err := readConfig(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	parsed.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		if value, ok := values[flag.Name]; ok {
+			return value, nil
+		}
+		return nil, nil
+	}))
+	return nil
+}
+
+// fileSettings are the lines a configuration file may have. All are known here, so that a misspelt one is an error
+// with its place and not a setting silently ignored.
+type fileSettings struct {
+	Database     string   `yaml:"database"`
+	Secrets      string   `yaml:"secrets"`
+	KeyFile      string   `yaml:"key-file"`
+	LogLevel     string   `yaml:"log-level"`
+	Listen       string   `yaml:"listen"`
+	BaseURL      string   `yaml:"base-url"`
+	TLSCert      string   `yaml:"tls-cert"`
+	TLSKey       string   `yaml:"tls-key"`
+	TrustedProxy []string `yaml:"trusted-proxy"`
+}
+
+func readConfig(text []byte) (map[string]any, error) {
+	var f fileSettings
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&f); err != nil && !errors.Is(err, io.EOF) {
+		return nil, errors.New(yaml.FormatError(err, false, true))
+	}
+	values := map[string]any{}
+	v := reflect.ValueOf(f)
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Tag.Get("yaml")
+		switch field := v.Field(i).Interface().(type) {
+		case string:
+			if field != "" {
+				values[name] = field
+			}
+		case []string:
+			if len(field) > 0 {
+				values[name] = strings.Join(field, ",")
+			}
+		}
+	}
+	return values, nil
+}
+
+func (d databaseSettings) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(d.LogLevel)) // kong has checked it
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+func (d databaseSettings) open(ctx context.Context, log *slog.Logger) (*store.Store, error) {
+	return store.Open(ctx, d.Database, store.Options{Log: log, Now: time.Now})
+}
+
+// vault opens the keys. On SQLite the key file stands beside the database and is made when missing; with PostgreSQL
+// it must be given, because all replicas need the same.
+func (d databaseSettings) vault() (*connectors.Vault, error) {
+	v := &connectors.Vault{Dir: d.Secrets, Getenv: os.Getenv}
+	name, make := d.KeyFile, false
+	if path, ok := strings.CutPrefix(d.Database, "sqlite:"); ok && name == "" {
+		name, make = strings.TrimSuffix(path, filepath.Ext(path))+".key", true
+	}
+	if name == "" {
+		return v, nil
+	}
+	text, err := os.ReadFile(name)
+	if errors.Is(err, os.ErrNotExist) && make {
+		text, err = newKeyFile(name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read key file: %w", err)
+	}
+	v.Keys, v.Current, err = readKeys(text)
+	if err != nil {
+		return nil, fmt.Errorf("key file %s: %w", name, err)
+	}
+	return v, nil
+}
+
+// readKeys reads lines of "ID BASE64"; the last one seals, the others only open.
+func readKeys(text []byte) (map[string][]byte, string, error) {
+	keys, current := map[string][]byte{}, ""
+	for i, line := range strings.Split(string(text), "\n") {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+			continue
+		}
+		if len(fields) != 2 {
+			return nil, "", fmt.Errorf("line %d: an id and 32 bytes as base64 are wanted", i+1)
+		}
+		key, err := base64.StdEncoding.DecodeString(fields[1])
+		if err != nil || len(key) != 32 {
+			return nil, "", fmt.Errorf("line %d: the key is not 32 bytes as base64", i+1)
+		}
+		current = fields[0]
+		keys[current] = key
+	}
+	if current == "" {
+		return nil, "", errors.New("it holds no key")
+	}
+	return keys, current, nil
+}
+
+func newKeyFile(name string) ([]byte, error) {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails since Go 1.24
+	text := []byte("# Seals the secrets stored in the database. Keep a copy apart from the database's backups.\nk1 " + base64.StdEncoding.EncodeToString(key) + "\n")
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return os.ReadFile(name) // another command was faster
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Write(text); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return text, f.Close()
+}

@@ -1,0 +1,87 @@
+// Command drawbridge is a two-way bridge between security tools and service desks.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // business hours must not depend on what the machine has installed
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the linker for releases.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		var quiet *silent
+		if !errors.As(err, &quiet) {
+			fmt.Fprintln(os.Stderr, "drawbridge:", err)
+		}
+		stop()
+		os.Exit(1)
+	}
+}
+
+// silent is an error whose text was printed already.
+type silent struct{ error }
+
+// commands are what the program can do; one file each.
+type commands struct {
+	Demo    demoCommand    `cmd:"" help:"Start everything in one process with stand-ins for the tools and desks, to look at and click."`
+	Serve   serveCommand   `cmd:"" help:"Run the bridge."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
+	Apply   applyCommand   `cmd:"" help:"Publish documents: connections, rules, policies, tables, people."`
+	Export  exportCommand  `cmd:"" help:"Print the published documents, secrets left out."`
+	Check   checkCommand   `cmd:"" help:"Check documents without a database."`
+	Try     tryCommand     `cmd:"" help:"Show what rules would do with an event."`
+	Replay  replayCommand  `cmd:"" help:"Put a dead delivery or a quarantined body back to work."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// surroundings are what commands may use beside their flags.
+type surroundings struct {
+	ctx            context.Context
+	stdout, stderr io.Writer
+}
+
+// run carries out one command line. It returns when the command is done or ctx ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var c commands
+	exited := -1
+	parser, err := kong.New(&c,
+		kong.Name("drawbridge"),
+		kong.Description("A two-way bridge between security tools and service desks."),
+		kong.UsageOnError(),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+	)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if exited >= 0 {
+		return nil // help was printed
+	}
+	if err != nil {
+		return err
+	}
+	return parsed.Run(&surroundings{ctx, stdout, stderr})
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run(s *surroundings) error {
+	_, err := fmt.Fprintln(s.stdout, "drawbridge", version)
+	return err
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/builtin"
+	"github.com/drawbridge-itsm/drawbridge/gateway"
+	"github.com/drawbridge-itsm/drawbridge/gateway/api"
+	"github.com/drawbridge-itsm/drawbridge/gateway/console"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+type serveCommand struct {
+	databaseSettings
+	serverSettings
+	Migrate bool `default:"true" negatable:"" help:"Bring the schema up to date first."`
+}
+
+func (c *serveCommand) Run(s *surroundings) error {
+	log := c.logger(s.stderr)
+	vault, err := c.vault()
+	if err != nil {
+		return err
+	}
+	db, err := c.open(s.ctx, log)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if c.Migrate {
+		if err := db.Migrate(s.ctx); err != nil {
+			return err
+		}
+	}
+	if err := db.CheckSchema(s.ctx); err != nil {
+		return err
+	}
+	b := bridge{store: db, vault: vault, log: log, settings: c.serverSettings}
+	fresh, err := b.open(s.ctx)
+	if err != nil {
+		return err
+	}
+	if fresh != "" {
+		fmt.Fprintf(s.stdout, "The bootstrap token, shown this once; it has full rights:\n\n    %s\n\n", fresh)
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	log.Info("ready", "listen", listener.Addr().String(), "database", db.Engine(), "tls", c.TLSCert != "", "version", version)
+	return b.serve(s.ctx, listener)
+}
+
+// bridge is where all parts meet: store, gateway and HTTP edge.
+type bridge struct {
+	store    *store.Store
+	vault    *connectors.Vault
+	log      *slog.Logger
+	settings serverSettings
+	options  gateway.Options // what tests and the demo add
+
+	gateway *gateway.Gateway
+	handler http.Handler
+}
+
+// open builds the gateway and its edge. It returns the bootstrap token when it was made just now.
+func (b *bridge) open(ctx context.Context) (fresh string, err error) {
+	hash, fresh, err := bootstrapToken(ctx, b.store)
+	if err != nil {
+		return "", err
+	}
+	o := b.options
+	o.Store, o.Vendors, o.Vault, o.Log, o.BaseURL = b.store, builtin.Vendors(), b.vault, b.log, b.settings.BaseURL
+	if b.gateway, err = gateway.New(ctx, o); err != nil {
+		return "", err
+	}
+	b.handler = api.New(api.Options{Gateway: b.gateway, Store: b.store, Page: console.Page(), Token: hash, Log: b.log, Proxies: b.settings.TrustedProxy, Version: version})
+	return fresh, nil
+}
+
+const bootstrapSetting = "bootstrap_token_sha256"
+
+// bootstrapToken returns the hash of the token with full rights. The token itself is made at first start and stored
+// nowhere.
+func bootstrapToken(ctx context.Context, db *store.Store) (hash [32]byte, fresh string, err error) {
+	random := make([]byte, 24)
+	_, _ = rand.Read(random) // never fails since Go 1.24
+	token := "db_" + hex.EncodeToString(random)
+	hash = sha256.Sum256([]byte(token))
+	offered := hex.EncodeToString(hash[:])
+	var stored string
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		stored, err = tx.AddSettingOnce(ctx, bootstrapSetting, offered)
+		return err
+	})
+	if err != nil {
+		return hash, "", fmt.Errorf("store bootstrap token: %w", err)
+	}
+	if stored == offered {
+		return hash, token, nil
+	}
+	text, err := hex.DecodeString(stored)
+	if err != nil || len(text) != len(hash) {
+		return hash, "", errors.New("the stored hash of the bootstrap token is damaged")
+	}
+	return [32]byte(text), "", nil
+}
+
+// serve answers and works until ctx ends. Then it stops to listen, answers what it has accepted, finishes the calls
+// under way and gives back the rest.
+func (b *bridge) serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           b.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       120 * time.Second,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(b.log.Handler(), slog.LevelWarn),
+	}
+	if b.settings.TLSCert != "" || b.settings.TLSKey != "" {
+		certificate := &reloadingCertificate{cert: b.settings.TLSCert, key: b.settings.TLSKey}
+		if _, err := certificate.current(nil); err != nil {
+			return err
+		}
+		listener = tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.current, NextProtos: []string{"h2", "http/1.1"}})
+	}
+	// The gateway outlives the listener: what was accepted is committed before it stops.
+	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	failed := make(chan error, 2)
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := b.gateway.Run(workCtx); err != nil {
+			failed <- err
+		}
+	})
+	running.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("serve: %w", err)
+		}
+	})
+	var fault error
+	select {
+	case <-ctx.Done():
+	case fault = <-failed:
+	}
+	grace, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		b.log.Warn("some requests were cut off", "error", err)
+	}
+	stopWork()
+	running.Wait()
+	return fault
+}
+
+// reloadingCertificate reads a certificate again when its file has changed, so that renewing it needs no restart.
+type reloadingCertificate struct {
+	cert, key string
+
+	mu      sync.Mutex
+	read    time.Time
+	changed time.Time
+	loaded  *tls.Certificate
+}
+
+func (r *reloadingCertificate) current(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.loaded != nil && time.Since(r.read) < time.Second {
+		return r.loaded, nil
+	}
+	info, err := os.Stat(r.cert)
+	if err == nil && r.loaded != nil && info.ModTime().Equal(r.changed) {
+		r.read = time.Now()
+		return r.loaded, nil
+	}
+	pair, err := tls.LoadX509KeyPair(r.cert, r.key)
+	if err != nil {
+		if r.loaded != nil {
+			return r.loaded, nil // half-written; the next handshake looks again
+		}
+		return nil, fmt.Errorf("read TLS certificate: %w", err)
+	}
+	r.loaded, r.read, r.changed = &pair, time.Now(), info.ModTime()
+	return r.loaded, nil
+}

@@ -1,0 +1,16 @@
+// Package builtin is the only list of the vendors there are.
+package builtin
+
+import (
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/epm"
+	"github.com/drawbridge-itsm/drawbridge/connectors/jira"
+)
+
+// Vendors returns a new configuration for each vendor, by the name that Connection documents use.
+func Vendors() map[string]func() connectors.Config {
+	return map[string]func() connectors.Config{
+		"epm":  epm.New,
+		"jira": jira.New,
+	}
+}

@@ -1,0 +1,33 @@
+package connectortest
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+)
+
+// Canary is the credential every connector under test is configured with, wherever it takes one. It must never appear
+// in an error.
+const Canary = "canary-b7d1f0c2e94a"
+
+// Now is what the clock of Env shows, always.
+var Now = time.Date(2026, time.March, 2, 9, 30, 0, 0, time.UTC)
+
+// Env returns surroundings for a connector under test: a client that may reach loopback, a logger that drops
+// everything and a clock that stands at Now. Each function may change how the client reaches out.
+func Env(t testing.TB, change ...func(*connectors.Outbound)) connectors.Env {
+	t.Helper()
+	now := func() time.Time { return Now }
+	outbound := connectors.Outbound{AllowHosts: []string{"127.0.0.1", "::1", "localhost"}}
+	for _, f := range change {
+		f(&outbound)
+	}
+	client, err := connectors.NewClient(outbound, &connectors.Vault{}, now)
+	if err != nil {
+		t.Fatalf("make client: %v", err)
+	}
+	t.Cleanup(client.Close)
+	return connectors.Env{Name: "under-test", Client: client, Log: slog.New(slog.DiscardHandler), Now: now}
+}

@@ -1,0 +1,98 @@
+package verify
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+)
+
+func (v *Verifier) basic(c *connectors.BasicCheck, h http.Header) error {
+	if _, err := only(h, "Authorization"); err != nil {
+		return err
+	}
+	user, password, ok := (&http.Request{Header: h}).BasicAuth()
+	if !ok {
+		return forged("header Authorization holds no Basic credentials")
+	}
+	known := same([]byte(user), []byte(c.User)) == 1
+	if matches := v.matches(password, c.Passwords); !known || !matches {
+		return forged("the user or the password is wrong")
+	}
+	return nil
+}
+
+func (v *Verifier) bearer(c *connectors.BearerCheck, h http.Header) error {
+	text, err := only(h, "Authorization")
+	if err != nil {
+		return err
+	}
+	scheme, token, ok := strings.Cut(text, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return forged("header Authorization holds no bearer token")
+	}
+	if !v.matches(token, c.Tokens) {
+		return forged("the bearer token is wrong")
+	}
+	return nil
+}
+
+func (v *Verifier) header(c *connectors.HeaderCheck, h http.Header) error {
+	text, err := only(h, c.Name)
+	if err != nil {
+		return err
+	}
+	if !v.matches(text, c.Values) {
+		return forged("the value of header %s is wrong", http.CanonicalHeaderKey(c.Name))
+	}
+	return nil
+}
+
+func (v *Verifier) token(c *connectors.TokenCheck, u *url.URL, pathToken string) error {
+	var tokens []string
+	if pathToken != "" {
+		tokens = append(tokens, pathToken)
+	}
+	if u != nil {
+		query, err := url.ParseQuery(u.RawQuery)
+		if err != nil {
+			return forged("the query cannot be read")
+		}
+		tokens = append(tokens, query["token"]...)
+	}
+	switch {
+	case len(tokens) > 1:
+		return forged("the token is there more than once")
+	case len(tokens) == 0 || tokens[0] == "":
+		return forged("the token is missing")
+	case !v.matches(tokens[0], c.Tokens):
+		return forged("the token is wrong")
+	}
+	return nil
+}
+
+// Redact returns a copy of u without what carries credentials: ?token=, in any spelling, and user information. The
+// rest of the query stays as it was written. A token in the path is the caller's to cut off, who knows the route.
+func Redact(u *url.URL) *url.URL {
+	if u == nil {
+		return nil
+	}
+	clean := *u
+	clean.User = nil
+	if u.RawQuery == "" {
+		return &clean
+	}
+	var kept []string
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		key, _, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(key)
+		// A semicolon separates for some readers, and hides a token from us.
+		if err != nil || strings.Contains(pair, ";") || strings.EqualFold(name, "token") {
+			continue
+		}
+		kept = append(kept, pair)
+	}
+	clean.RawQuery = strings.Join(kept, "&")
+	return &clean
+}

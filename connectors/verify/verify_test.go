@@ -1,0 +1,274 @@
+package verify_test
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/verify"
+	"github.com/goccy/go-yaml"
+)
+
+var now = time.Date(2026, time.March, 2, 9, 30, 0, 0, time.UTC)
+
+func at(t time.Time) func() time.Time { return func() time.Time { return t } }
+
+func secrets(values ...string) []connectors.Secret {
+	var list []connectors.Secret
+	for _, v := range values {
+		list = append(list, connectors.SecretValue(v))
+	}
+	return list
+}
+
+func mustNew(t testing.TB, given connectors.Verification, clock time.Time) *verify.Verifier {
+	t.Helper()
+	v, err := verify.New(connectors.Verification{}, given, &connectors.Vault{}, at(clock))
+	if err != nil {
+		t.Fatalf("make verifier: %v", err)
+	}
+	return v
+}
+
+// request makes a request from pairs of header name and value.
+func request(body string, pairs ...string) connectors.Request {
+	h := http.Header{}
+	for i := 0; i < len(pairs); i += 2 {
+		h.Add(pairs[i], pairs[i+1])
+	}
+	return connectors.Request{Method: "POST", URL: &url.URL{Path: "/in/x"}, Header: h, Body: []byte(body)}
+}
+
+func basicText(user, password string) string {
+	r := http.Request{Header: http.Header{}}
+	r.SetBasicAuth(user, password)
+	return r.Header.Get("Authorization")
+}
+
+// wantForged checks that err is the refusal that says so, and that it repeats nothing it was given.
+func wantForged(t *testing.T, err error, says string, never ...string) {
+	t.Helper()
+	if !errors.Is(err, connectors.ErrForged) {
+		t.Fatalf("got %v, want ErrForged", err)
+	}
+	if !strings.Contains(err.Error(), says) {
+		t.Errorf("got %q, want it to say %q", err, says)
+	}
+	for _, value := range never {
+		if strings.Contains(err.Error(), value) {
+			t.Errorf("%q repeats %q", err, value)
+		}
+	}
+}
+
+func TestVerifyCredentials(t *testing.T) {
+	t.Parallel()
+	basic := connectors.Verification{Basic: &connectors.BasicCheck{User: "epm", Passwords: secrets("old-pass", "new-pass")}}
+	bearer := connectors.Verification{Bearer: &connectors.BearerCheck{Tokens: secrets("old-token", "new-token")}}
+	header := connectors.Verification{Header: &connectors.HeaderCheck{Name: "x-drawbridge-key", Values: secrets("old-key", "new-key")}}
+	tests := []struct {
+		name    string
+		given   connectors.Verification
+		headers []string
+		want    string // part of the refusal; empty: good
+	}{
+		{"basic, first of a rotation", basic, []string{"Authorization", basicText("epm", "old-pass")}, ""},
+		{"basic, second of a rotation", basic, []string{"Authorization", basicText("epm", "new-pass")}, ""},
+		{"basic, other password", basic, []string{"Authorization", basicText("epm", "sesame")}, "the user or the password is wrong"},
+		{"basic, other user", basic, []string{"Authorization", basicText("sesame", "old-pass")}, "the user or the password is wrong"},
+		{"basic, no password", basic, []string{"Authorization", basicText("epm", "")}, "the user or the password is wrong"},
+		{"basic, none", basic, nil, "header Authorization is missing"},
+		{"basic, twice", basic, []string{"Authorization", basicText("epm", "old-pass"), "Authorization", basicText("epm", "old-pass")}, "more than once"},
+		{"basic, not base64", basic, []string{"Authorization", "Basic sesame!"}, "no Basic credentials"},
+		{"basic, a bearer token", basic, []string{"Authorization", "Bearer sesame"}, "no Basic credentials"},
+		{"bearer, first of a rotation", bearer, []string{"Authorization", "Bearer old-token"}, ""},
+		{"bearer, second of a rotation", bearer, []string{"Authorization", "bearer new-token"}, ""},
+		{"bearer, other token", bearer, []string{"Authorization", "Bearer sesame"}, "the bearer token is wrong"},
+		{"bearer, token with more behind", bearer, []string{"Authorization", "Bearer old-token sesame"}, "the bearer token is wrong"},
+		{"bearer, empty", bearer, []string{"Authorization", "Bearer "}, "the bearer token is wrong"},
+		{"bearer, no scheme", bearer, []string{"Authorization", "old-token"}, "no bearer token"},
+		{"bearer, none", bearer, nil, "header Authorization is missing"},
+		{"bearer, twice", bearer, []string{"Authorization", "Bearer old-token", "Authorization", "Bearer sesame"}, "more than once"},
+		{"header, first of a rotation", header, []string{"X-Drawbridge-Key", "old-key"}, ""},
+		{"header, second of a rotation", header, []string{"X-Drawbridge-Key", "new-key"}, ""},
+		{"header, other value", header, []string{"X-Drawbridge-Key", "sesame"}, "the value of header X-Drawbridge-Key is wrong"},
+		{"header, part of a value", header, []string{"X-Drawbridge-Key", "old-ke"}, "the value of header X-Drawbridge-Key is wrong"},
+		{"header, none", header, nil, "header X-Drawbridge-Key is missing"},
+		{"header, empty", header, []string{"X-Drawbridge-Key", ""}, "header X-Drawbridge-Key is missing"},
+		{"header, twice", header, []string{"X-Drawbridge-Key", "old-key", "X-Drawbridge-Key", "old-key"}, "more than once"},
+		{"none, anything", connectors.Verification{None: true}, nil, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			err := mustNew(t, tt.given, now).Verify(request("{}", tt.headers...), "")
+			if tt.want == "" {
+				if err != nil {
+					t.Fatalf("got %v, want it taken", err)
+				}
+				return
+			}
+			wantForged(t, err, tt.want, "sesame", "old-pass", "old-token", "old-key")
+		})
+	}
+}
+
+func TestVerifyToken(t *testing.T) {
+	t.Parallel()
+	v := mustNew(t, connectors.Verification{Token: &connectors.TokenCheck{Tokens: secrets("tok-1", "tok-2")}}, now)
+	tests := []struct {
+		name, url, path, want string
+	}{
+		{"in the query", "https://h/in/epm?token=tok-1", "", ""},
+		{"in the query, escaped", "https://h/in/epm?a=b&%74oken=tok%2D2", "", ""},
+		{"in the path", "https://h/in/epm/tok-2", "tok-2", ""},
+		{"other in the query", "https://h/in/epm?token=sesame", "", "the token is wrong"},
+		{"other in the path", "https://h/in/epm/sesame", "sesame", "the token is wrong"},
+		{"empty", "https://h/in/epm?token=", "", "the token is missing"},
+		{"none", "https://h/in/epm", "", "the token is missing"},
+		{"twice in the query", "https://h/in/epm?token=tok-1&token=tok-1", "", "more than once"},
+		{"in both", "https://h/in/epm/tok-1?token=tok-1", "tok-1", "more than once"},
+		{"a query that cannot be read", "https://h/in/epm?token=tok-1;x=%zz", "", "the query cannot be read"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			u, err := url.Parse(tt.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = v.Verify(connectors.Request{URL: u}, tt.path)
+			if tt.want == "" {
+				if err != nil {
+					t.Fatalf("got %v, want it taken", err)
+				}
+				return
+			}
+			wantForged(t, err, tt.want, "sesame", "tok-1")
+		})
+	}
+	wantForged(t, v.Verify(connectors.Request{}, ""), "the token is missing")
+}
+
+// decode reads a verification block as a document would hold it.
+func decode(t *testing.T, text string) connectors.Verification {
+	t.Helper()
+	var v connectors.Verification
+	if err := yaml.UnmarshalWithOptions([]byte(text), &v, yaml.Strict()); err != nil {
+		t.Fatalf("decode %q: %v", text, err)
+	}
+	return v
+}
+
+func TestVerifyTakesNoSecretThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "empty"), []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	vault := &connectors.Vault{Dir: dir, Getenv: func(string) string { return "" }}
+	blocks := map[string]string{
+		"basic":    "basic: {user: epm, passwords: [SECRET]}",
+		"bearer":   "bearer: {tokens: [SECRET]}",
+		"header":   "header: {name: X-Key, values: [SECRET]}",
+		"token":    "token: {tokens: [SECRET]}",
+		"hmac":     "hmac: {header: X-Signature, secrets: [SECRET]}",
+		"standard": "standard_webhooks: {secrets: [SECRET]}",
+	}
+	refs := []string{"{env: DRAWBRIDGE_SECRET_UNSET}", "{file: missing}", "{file: empty}", `{sealed: "k:AAAA"}`}
+	for name, block := range blocks {
+		for _, ref := range refs {
+			t.Run(name+" "+ref, func(t *testing.T) {
+				t.Parallel()
+				v, err := verify.New(connectors.Verification{}, decode(t, strings.ReplaceAll(block, "SECRET", ref)), vault, at(now))
+				if err != nil {
+					t.Fatal(err)
+				}
+				// What an empty secret would let in.
+				r := request("{}",
+					"X-Key", " ", "X-Signature", hexMAC(t, "", "{}"),
+					"webhook-id", "a", "webhook-timestamp", unix(now), "webhook-signature", "v1,"+base64MAC(t, "", "a."+unix(now)+".{}"))
+				if name == "basic" {
+					r.Header.Set("Authorization", basicText("epm", ""))
+				}
+				if name == "bearer" {
+					r.Header.Set("Authorization", "Bearer ")
+				}
+				r.URL.RawQuery = "token="
+				if err := v.Verify(r, ""); !errors.Is(err, connectors.ErrForged) {
+					t.Errorf("got %v, want ErrForged", err)
+				}
+				if err := v.Ready(); err == nil {
+					t.Error("Ready is content with a secret that cannot be read")
+				}
+			})
+		}
+	}
+}
+
+func TestVerifyReadsAChangedFileAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(text string) {
+		if err := os.WriteFile(filepath.Join(dir, "token"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v, err := verify.New(connectors.Verification{}, decode(t, "bearer: {tokens: [{file: token}]}"), &connectors.Vault{Dir: dir}, at(now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("first\n")
+	if err := v.Verify(request("", "Authorization", "Bearer first"), ""); err != nil {
+		t.Errorf("first token: %v", err)
+	}
+	write("second")
+	wantForged(t, v.Verify(request("", "Authorization", "Bearer first"), ""), "the bearer token is wrong")
+	if err := v.Verify(request("", "Authorization", "Bearer second"), ""); err != nil {
+		t.Errorf("second token: %v", err)
+	}
+	if err := v.Ready(); err != nil {
+		t.Errorf("ready: %v", err)
+	}
+}
+
+func TestRedact(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, url, want string
+	}{
+		{"no query", "https://h/in/epm", "https://h/in/epm"},
+		{"the token alone", "https://h/in/epm?token=s3cret", "https://h/in/epm"},
+		{"the token among others", "https://h/in/epm?b=%20x&token=s3cret&a=1", "https://h/in/epm?b=%20x&a=1"},
+		{"escaped", "https://h/in/epm?%74oken=s3cret&a", "https://h/in/epm?a"},
+		{"in capitals", "https://h/in/epm?TOKEN=s3cret", "https://h/in/epm"},
+		{"twice", "https://h/in/epm?token=s3cret&token=s3cret&x=y", "https://h/in/epm?x=y"},
+		{"behind a semicolon", "https://h/in/epm?a=1;token=s3cret&b=2", "https://h/in/epm?b=2"},
+		{"a key that cannot be read", "https://h/in/epm?%zztoken=s3cret&b=2", "https://h/in/epm?b=2"},
+		{"user information", "https://u:s3cret@h/in/epm?b=2", "https://h/in/epm?b=2"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			u, err := url.Parse(tt.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := verify.Redact(u).String(); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+			if u.String() != tt.url {
+				t.Errorf("the URL given was changed to %s", u)
+			}
+		})
+	}
+	if verify.Redact(nil) != nil {
+		t.Error("no URL became one")
+	}
+}

@@ -1,0 +1,282 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+// Refusal is why a request was not taken. Text is for the sender and holds nothing secret.
+type Refusal struct {
+	Status int
+	Text   string
+	Cause  error // for our log
+}
+
+func (r *Refusal) Error() string { return r.Text }
+func (r *Refusal) Unwrap() error { return r.Cause }
+
+// Accepted is the answer to a request that was taken: after the commit, and not before.
+type Accepted struct {
+	Status      int                  `json:"-"`
+	Event       string               `json:"event,omitempty"`     // the id of the event; of the first one, when it was known already
+	Duplicate   bool                 `json:"duplicate,omitempty"` // the same event arrived before
+	Quarantine  string               `json:"quarantine,omitempty"`
+	Quarantined bool                 `json:"quarantined,omitempty"`
+	Reason      string               `json:"reason,omitempty"` // why it is in quarantine
+	Changes     int                  `json:"changes,omitempty"`
+	Response    *connectors.Response `json:"-"` // the connector's own answer
+}
+
+// MaxBody tells how many bytes a connection reads of a request, and whether there is such a connection.
+func (g *Gateway) MaxBody(name string) (int64, bool) {
+	c := g.catalogue().connections[name]
+	if c == nil || c.receiver == nil {
+		return 0, false
+	}
+	return c.doc.Inbound.MaxBody, true
+}
+
+// Accept takes one inbound request of a connection, from either bank: it verifies, decodes and commits. The error is
+// a *Refusal, or an internal fault after which the sender should try again.
+func (g *Gateway) Accept(ctx context.Context, name, pathToken string, r connectors.Request) (Accepted, error) {
+	c := g.catalogue().connections[name]
+	if c == nil || c.receiver == nil {
+		if c != nil && c.fault != nil {
+			return Accepted{}, &Refusal{Status: http.StatusServiceUnavailable, Text: "this connection is not usable at the moment", Cause: c.fault}
+		}
+		return Accepted{}, &Refusal{Status: http.StatusNotFound, Text: "there is no such connection"}
+	}
+	if err := c.verifier.Verify(r, pathToken); err != nil {
+		return Accepted{}, &Refusal{Status: http.StatusUnauthorized, Text: "the credentials or the signature are missing or wrong", Cause: err}
+	}
+	if c.doc.State == "disabled" {
+		return Accepted{}, &Refusal{Status: http.StatusForbidden, Text: "this connection is disabled"}
+	}
+	received, err := c.receiver.Receive(ctx, r)
+	if err != nil {
+		return g.notUnderstood(ctx, c, r, err)
+	}
+	for _, e := range received.Events {
+		if reason := c.wrongTenant(e); reason != "" {
+			return g.quarantine(ctx, c, r, reason)
+		}
+	}
+	accepted, err := g.commit(ctx, c, r, received)
+	if err == nil && received.Reply != nil {
+		answer := received.Reply(connectors.CaseState{EventID: accepted.Event, Outcome: connectors.Pending})
+		accepted.Response = &answer
+	}
+	return accepted, err
+}
+
+func (g *Gateway) notUnderstood(ctx context.Context, c *connection, r connectors.Request, err error) (Accepted, error) {
+	if wrong, ok := errors.AsType[*connectors.WrongType](err); ok {
+		return Accepted{}, &Refusal{Status: http.StatusUnsupportedMediaType, Text: wrong.Advice}
+	}
+	if errors.Is(err, connectors.ErrForged) {
+		return Accepted{}, &Refusal{Status: http.StatusUnauthorized, Text: "the credentials or the signature are missing or wrong", Cause: err}
+	}
+	if malformed, ok := errors.AsType[*connectors.Malformed](err); ok {
+		return g.quarantine(ctx, c, r, malformed.Reason)
+	}
+	return Accepted{}, fmt.Errorf("decode request to %s: %w", c.doc.Name, err)
+}
+
+// wrongTenant tells why an event of another tenant than the one the connection is bound to is not taken.
+func (c *connection) wrongTenant(e connectors.Event) string {
+	switch {
+	case e.Tenant == c.doc.Tenant:
+		return ""
+	case c.doc.Tenant == "":
+		return fmt.Sprintf("the connection is not bound to a tenant yet; the sender says %q. Set tenant in the Connection document if that is right, then replay", connectors.Clean(e.Tenant, 100))
+	case e.Tenant == "":
+		return "the event names no tenant, and the connection is bound to one"
+	default:
+		return fmt.Sprintf("the event is of tenant %q, and the connection is bound to another", connectors.Clean(e.Tenant, 100))
+	}
+}
+
+func (g *Gateway) quarantine(ctx context.Context, c *connection, r connectors.Request, reason string) (Accepted, error) {
+	receipts, err := g.commits.add(ctx, []store.Arrival{{Quarantine: &store.Quarantined{
+		Connection: c.doc.Name, Reason: reason, Body: r.Body, ContentType: r.Header.Get("Content-Type"), ReceivedAt: r.Time,
+	}}})
+	if err != nil {
+		return Accepted{}, err
+	}
+	g.log.Warn("body kept in quarantine", "connection", c.doc.Name, "quarantine", receipts[0].QuarantineID, "reason", reason)
+	return Accepted{Status: c.doc.Inbound.QuarantineStatus, Quarantine: receipts[0].QuarantineID, Quarantined: true, Reason: reason}, nil
+}
+
+func (g *Gateway) commit(ctx context.Context, c *connection, r connectors.Request, received connectors.Received) (Accepted, error) {
+	accepted := Accepted{Status: c.doc.Inbound.Status, Changes: len(received.Changes)}
+	if len(received.Changes) > 0 {
+		if err := g.noteChanges(ctx, c.doc.Name, received.Changes); err != nil {
+			return Accepted{}, err
+		}
+	}
+	if len(received.Events) == 0 {
+		return accepted, nil
+	}
+	arrivals := make([]store.Arrival, len(received.Events))
+	for i, e := range received.Events {
+		arrivals[i] = arrival(c, r, e)
+	}
+	receipts, err := g.commits.add(ctx, arrivals)
+	if err != nil {
+		return Accepted{}, err
+	}
+	accepted.Event, accepted.Duplicate = receipts[0].EventID, receipts[0].Duplicate
+	return accepted, nil
+}
+
+// arrival is what is stored of one event.
+func arrival(c *connection, r connectors.Request, e connectors.Event) store.Arrival {
+	return store.Arrival{
+		Event: store.Event{
+			Connection: c.doc.Name, Dedupe: e.Dedupe, Kind: e.Kind, Tenant: e.Tenant, RequestID: e.RequestID,
+			ReceivedAt: r.Time, Body: r.Body, ContentType: r.Header.Get("Content-Type"), Normal: mustJSON(e), Test: e.Test,
+		},
+		Case: store.Case{
+			Connection: c.doc.Name, Tenant: e.Tenant, RequestID: e.RequestID, Kind: e.Kind,
+			Requester: string(mustJSON(e.Requester)), Subject: e.Subject, Severity: e.Severity, OpenedAt: r.Time,
+		},
+	}
+}
+
+// value is the event as expressions see it: its normalised form, with the body beside it where that is JSON.
+func value(e store.Event) (map[string]any, error) {
+	v := map[string]any{}
+	if err := json.Unmarshal(e.Normal, &v); err != nil {
+		return nil, fmt.Errorf("read stored event %s: %w", e.ID, err)
+	}
+	var raw any
+	if bytes.HasPrefix(bytes.TrimSpace(e.Body), []byte("{")) && json.Unmarshal(e.Body, &raw) == nil {
+		v["raw"] = raw
+	}
+	return v, nil
+}
+
+// committer groups arrivals: requests that arrive together are committed together, which is what a disk can do
+// quickly. A group that fails is tried again one by one, so that a bad arrival harms only itself.
+type committer struct {
+	store *store.Store
+	queue chan commit
+}
+
+type commit struct {
+	arrivals []store.Arrival
+	done     chan committed
+}
+
+type committed struct {
+	receipts []store.Receipt
+	err      error
+}
+
+const largestGroup = 256
+
+func newCommitter(s *store.Store) *committer {
+	return &committer{store: s, queue: make(chan commit, 2*largestGroup)}
+}
+
+// add waits until the arrivals are durable. When ctx ends first the outcome is unknown to the caller, and a repeated
+// request is recognised as a duplicate.
+func (c *committer) add(ctx context.Context, arrivals []store.Arrival) ([]store.Receipt, error) {
+	done := make(chan committed, 1)
+	select {
+	case c.queue <- commit{arrivals, done}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case result := <-done:
+		return result.receipts, result.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// run commits until ctx ends and then answers what still waits.
+func (c *committer) run(ctx context.Context) {
+	for {
+		select {
+		case first := <-c.queue:
+			c.flush(c.gather(first))
+		case <-ctx.Done():
+			for {
+				select {
+				case first := <-c.queue:
+					c.flush(c.gather(first))
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (c *committer) gather(first commit) []commit {
+	group := []commit{first}
+	for n := len(first.arrivals); n < largestGroup; {
+		select {
+		case next := <-c.queue:
+			group = append(group, next)
+			n += len(next.arrivals)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// flush commits a group. It runs under a deadline of its own: a request that gave up must not take others with it.
+func (c *committer) flush(group []commit) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	var all []store.Arrival
+	for _, one := range group {
+		all = append(all, one.arrivals...)
+	}
+	receipts, err := c.write(ctx, all)
+	if err != nil && len(group) > 1 {
+		for _, one := range group {
+			receipts, err := c.write(ctx, one.arrivals)
+			one.done <- committed{receipts, err}
+		}
+		return
+	}
+	for _, one := range group {
+		if err != nil {
+			one.done <- committed{nil, err}
+			continue
+		}
+		one.done <- committed{receipts[:len(one.arrivals)], nil}
+		receipts = receipts[len(one.arrivals):]
+	}
+}
+
+func (c *committer) write(ctx context.Context, arrivals []store.Arrival) (receipts []store.Receipt, err error) {
+	err = c.store.InTx(ctx, func(tx *store.Tx) error {
+		receipts, err = tx.Accept(ctx, arrivals)
+		if err == nil {
+			tx.Wake(wakePlan)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("commit events: %w", err)
+	}
+	return receipts, nil
+}
+
+const wakePlan = "plan"
+
+func wakeConnection(name string) string { return "deliver:" + name }

@@ -1,0 +1,184 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+// CaseList is one page of cases, newest first. Next continues it as the filter's Before; empty at the end.
+type CaseList struct {
+	Cases []CaseSummary `json:"cases"`
+	Next  string        `json:"next,omitempty"`
+}
+
+// CaseSummary is one case in a list.
+type CaseSummary struct {
+	ID         string            `json:"id"`
+	Connection string            `json:"connection"`
+	Tenant     string            `json:"tenant,omitempty"`
+	RequestID  string            `json:"request_id"`
+	Kind       string            `json:"kind"`
+	State      string            `json:"state"`
+	Requester  connectors.Person `json:"requester"`
+	Subject    string            `json:"subject"`
+	Severity   string            `json:"severity,omitempty"`
+	OpenedAt   time.Time         `json:"opened_at"`
+}
+
+// CaseView is everything known about one case. Timeline is its record, oldest first: every step explains itself.
+type CaseView struct {
+	CaseSummary
+	Tickets    []TicketView   `json:"tickets"`
+	Decision   *DecisionView  `json:"decision,omitempty"`
+	Events     []EventView    `json:"events"`
+	Deliveries []DeliveryView `json:"deliveries"`
+	Timeline   []EntryView    `json:"timeline"`
+}
+
+// TicketView is one link of the case.
+type TicketView struct {
+	Desk          string `json:"desk"`
+	Slot          string `json:"slot,omitempty"`
+	Key           string `json:"key"` // our key, as left on the ticket
+	State         string `json:"state"`
+	ID            string `json:"id,omitempty"`
+	Ticket        string `json:"ticket,omitempty"`
+	URL           string `json:"url,omitempty"`
+	Rule          string `json:"rule"`
+	RuleVersion   int64  `json:"rule_version"`
+	Policy        string `json:"policy,omitempty"`
+	PolicyVersion int64  `json:"policy_version,omitempty"`
+}
+
+// DecisionView is the case's decision.
+type DecisionView struct {
+	Outcome string    `json:"outcome"`
+	By      string    `json:"by,omitempty"`
+	ByName  string    `json:"by_name"`
+	Origin  string    `json:"origin"`
+	At      time.Time `json:"at"`
+	State   string    `json:"state"`
+	Reason  string    `json:"reason,omitempty"`
+	Once    bool      `json:"once,omitempty"`
+	Seconds int64     `json:"seconds,omitempty"`
+}
+
+// EventView is one event of the case with the bytes that came in.
+type EventView struct {
+	ID         string          `json:"id"`
+	Kind       string          `json:"kind"`
+	State      string          `json:"state"`
+	ReceivedAt time.Time       `json:"received_at"`
+	Test       bool            `json:"test,omitempty"`
+	Normal     json.RawMessage `json:"normal"`
+	Body       string          `json:"body"` // as received; bytes that are no text are replaced
+}
+
+// DeliveryView is one action owed to a vendor.
+type DeliveryView struct {
+	ID       string          `json:"id"`
+	To       string          `json:"to"`
+	Action   string          `json:"action"`
+	Purpose  string          `json:"purpose"`
+	State    string          `json:"state"`
+	InDoubt  bool            `json:"in_doubt,omitempty"`
+	Attempts int             `json:"attempts"`
+	Due      time.Time       `json:"due"`
+	Error    string          `json:"error,omitempty"`
+	Content  json.RawMessage `json:"content"`
+}
+
+// EntryView is one step of the timeline.
+type EntryView struct {
+	At      time.Time       `json:"at"`
+	Kind    string          `json:"kind"`
+	Subject string          `json:"subject,omitempty"`
+	Content json.RawMessage `json:"content"`
+}
+
+// Cases lists cases.
+func (g *Gateway) Cases(ctx context.Context, f store.CaseFilter) (CaseList, error) {
+	found, err := g.store.Cases(ctx, f)
+	if err != nil {
+		return CaseList{}, err
+	}
+	list := CaseList{Cases: make([]CaseSummary, len(found))}
+	for i, c := range found {
+		list.Cases[i] = summary(c)
+	}
+	if len(found) == f.Limit {
+		list.Next = found[len(found)-1].ID
+	}
+	return list, nil
+}
+
+func summary(c store.Case) CaseSummary {
+	s := CaseSummary{ID: c.ID, Connection: c.Connection, Tenant: c.Tenant, RequestID: c.RequestID, Kind: c.Kind, State: c.State, Subject: c.Subject, Severity: c.Severity, OpenedAt: c.OpenedAt.UTC()}
+	_ = json.Unmarshal([]byte(c.Requester), &s.Requester) // what cannot be read is shown as nobody
+	return s
+}
+
+// Case returns everything known about one case, or store.ErrNotFound.
+func (g *Gateway) Case(ctx context.Context, id string) (CaseView, error) {
+	c, err := g.store.Case(ctx, id)
+	if err != nil {
+		return CaseView{}, err
+	}
+	view := CaseView{CaseSummary: summary(c), Tickets: []TicketView{}, Events: []EventView{}, Deliveries: []DeliveryView{}, Timeline: []EntryView{}}
+	for _, add := range []func(context.Context, string, *CaseView) error{g.viewTickets, g.viewDecision, g.viewEvents, g.viewDeliveries, g.viewTimeline} {
+		if err := add(ctx, id, &view); err != nil {
+			return CaseView{}, err
+		}
+	}
+	return view, nil
+}
+
+func (g *Gateway) viewTickets(ctx context.Context, id string, v *CaseView) error {
+	links, err := g.store.LinksOfCase(ctx, id)
+	for _, l := range links {
+		v.Tickets = append(v.Tickets, TicketView{Desk: l.Desk, Slot: l.Slot, Key: l.Key, State: l.State, ID: l.RefID, Ticket: l.RefKey, URL: l.RefURL,
+			Rule: l.Rule, RuleVersion: l.RuleVersion, Policy: l.Policy, PolicyVersion: l.PolicyVersion})
+	}
+	return err
+}
+
+func (g *Gateway) viewDecision(ctx context.Context, id string, v *CaseView) error {
+	d, err := g.store.DecisionOf(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	v.Decision = &DecisionView{Outcome: d.Outcome, By: d.By, ByName: d.ByName, Origin: d.Origin, At: d.At.UTC(), State: d.State, Reason: d.Reason, Once: d.Once, Seconds: int64(d.Length / time.Second)}
+	return err
+}
+
+func (g *Gateway) viewEvents(ctx context.Context, id string, v *CaseView) error {
+	events, err := g.store.EventsOfCase(ctx, id)
+	for _, e := range events {
+		v.Events = append(v.Events, EventView{ID: e.ID, Kind: e.Kind, State: e.State, ReceivedAt: e.ReceivedAt.UTC(), Test: e.Test, Normal: e.Normal, Body: strings.ToValidUTF8(string(e.Body), "\uFFFD")})
+	}
+	return err
+}
+
+func (g *Gateway) viewDeliveries(ctx context.Context, id string, v *CaseView) error {
+	deliveries, err := g.store.DeliveriesOfCase(ctx, id)
+	for _, d := range deliveries {
+		v.Deliveries = append(v.Deliveries, DeliveryView{ID: d.ID, To: d.Connection, Action: d.Kind, Purpose: d.Purpose, State: d.State, InDoubt: d.InDoubt,
+			Attempts: d.Attempts, Due: d.Due.UTC(), Error: d.Error, Content: d.Action})
+	}
+	return err
+}
+
+func (g *Gateway) viewTimeline(ctx context.Context, id string, v *CaseView) error {
+	entries, err := g.store.RecordOfCase(ctx, id)
+	for _, e := range entries {
+		content, _ := e.Content.(json.RawMessage)
+		v.Timeline = append(v.Timeline, EntryView{At: e.At.UTC(), Kind: e.Kind, Subject: e.Subject, Content: content})
+	}
+	return err
+}

@@ -1,0 +1,263 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/mapping"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+// The kinds of documents.
+const (
+	kindConnection = "Connection"
+	kindRule       = "Rule"
+	kindPolicy     = "Policy"
+	kindTable      = "Table"
+	kindPeople     = "People"
+)
+
+// catalogue is everything an admin has published, opened and compiled. It is never changed: a new version of any
+// document makes a new catalogue.
+type catalogue struct {
+	version     int64
+	connections map[string]*connection
+	rules       map[string][]*rule // by source, in order of name
+	policies    map[string]policy
+	tables      map[string]*mapping.Table
+	people      map[string]*mapping.People
+	humans      map[string]bool // names of people
+}
+
+type policy struct {
+	*mapping.Policy
+	version int64
+}
+
+func emptyCatalogue() *catalogue {
+	return &catalogue{
+		connections: map[string]*connection{}, rules: map[string][]*rule{}, policies: map[string]policy{},
+		tables: map[string]*mapping.Table{}, people: map[string]*mapping.People{}, humans: map[string]bool{},
+	}
+}
+
+// rulesFor returns the rules of a source that may match an event of this kind, in order of name.
+func (c *catalogue) rulesFor(source, kind string) []*rule {
+	all := c.rules[source]
+	some := make([]*rule, 0, len(all))
+	for _, r := range all {
+		if kinds := r.Kinds(); kinds == nil || slices.Contains(kinds, kind) {
+			some = append(some, r)
+		}
+	}
+	return some
+}
+
+// Fault is what is wrong with one document.
+type Fault struct {
+	Kind, Name string
+	Err        error
+}
+
+func (f *Fault) Error() string { return fmt.Sprintf("%s %s: %v", f.Kind, f.Name, f.Err) }
+func (f *Fault) Unwrap() error { return f.Err }
+
+// newCatalogue opens and compiles documents. Connections unchanged since the previous catalogue are kept, with their
+// tokens and connections. Documents at fault are left out, except that a faulty connection stays known by name; all
+// faults are returned.
+func newCatalogue(ctx context.Context, o opener, docs []store.Document, version int64, previous *catalogue) (*catalogue, []*Fault) {
+	c := emptyCatalogue()
+	c.version = version
+	var faults []*Fault
+	fault := func(d store.Document, err error) {
+		if err != nil {
+			faults = append(faults, &Fault{d.Kind, d.Name, err})
+		}
+	}
+	var rules []store.Document
+	for _, d := range docs {
+		switch d.Kind {
+		case kindConnection:
+			fault(d, c.addConnection(ctx, o, d, previous))
+		case kindPolicy:
+			p, err := mapping.ParsePolicy([]byte(d.Text))
+			if err == nil {
+				c.policies[d.Name] = policy{p, d.Version}
+			}
+			fault(d, err)
+		case kindTable:
+			t, err := mapping.ParseTable([]byte(d.Text))
+			if err == nil {
+				c.tables[d.Name] = t
+			}
+			fault(d, err)
+		case kindPeople:
+			fault(d, c.addPeople(d))
+		case kindRule:
+			rules = append(rules, d)
+		default:
+			fault(d, fmt.Errorf("there is no kind %q; there are Connection, Rule, Policy, Table and People", d.Kind))
+		}
+	}
+	for _, name := range sortedKeys(c.policies) {
+		fault(store.Document{Kind: kindPolicy, Name: name}, c.checkPolicy(c.policies[name]))
+	}
+	for _, d := range rules {
+		r, err := c.compile(d)
+		fault(d, err)
+		if r != nil {
+			c.rules[r.Rule().On] = append(c.rules[r.Rule().On], r)
+		}
+	}
+	for _, rs := range c.rules {
+		sort.Slice(rs, func(i, j int) bool { return rs[i].Rule().Name < rs[j].Rule().Name })
+	}
+	return c, faults
+}
+
+func (c *catalogue) addConnection(ctx context.Context, o opener, d store.Document, previous *catalogue) error {
+	if previous != nil {
+		if old := previous.connections[d.Name]; old != nil && old.fault == nil && old.version == d.Version && d.Version != 0 {
+			c.connections[d.Name] = old
+			return nil
+		}
+	}
+	conn, _, err := o.open(ctx, []byte(d.Text))
+	if err == nil && conn.doc.Name != d.Name {
+		err = fmt.Errorf("the document names itself %q", conn.doc.Name)
+	}
+	if err != nil {
+		c.connections[d.Name] = &connection{doc: ConnectionDoc{Name: d.Name}, version: d.Version, fault: err}
+		return err
+	}
+	conn.version = d.Version
+	c.connections[d.Name] = conn
+	return nil
+}
+
+func (c *catalogue) addPeople(d store.Document) error {
+	p, err := mapping.ParsePeople([]byte(d.Text))
+	if err != nil {
+		return err
+	}
+	c.people[d.Name] = p
+	for _, h := range p.People {
+		if c.humans[h.Name] {
+			return fmt.Errorf("%s stands in another People document already", h.Name)
+		}
+		c.humans[h.Name] = true
+	}
+	return nil
+}
+
+func (c *catalogue) checkPolicy(p policy) error {
+	var faults []error
+	for _, name := range p.Approvers.People {
+		if !c.humans[name] {
+			faults = append(faults, fmt.Errorf("approvers.people: %s stands in no People document", name))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// compile checks a rule against what its source sends and its desk can do.
+func (c *catalogue) compile(d store.Document) (*rule, error) {
+	r, err := mapping.ParseRule([]byte(d.Text))
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := mapping.Compile(r, c.env(r))
+	if err != nil {
+		return nil, err
+	}
+	out := &rule{Program: compiled, version: d.Version}
+	return out, c.checkRule(out)
+}
+
+func (c *catalogue) env(r *mapping.Rule) mapping.Env {
+	env := mapping.Env{Tables: c.tables}
+	source := c.connections[r.On]
+	if source == nil || source.connector == nil {
+		return env
+	}
+	for _, t := range connectors.Emits(source.connector) {
+		if env.Data == nil {
+			env.Data = map[string][]mapping.Field{}
+		}
+		for _, f := range t.Data {
+			env.Data[t.Kind] = append(env.Data[t.Kind], mapping.Field{Name: f.ID, Type: f.Type, Doc: f.Doc, Allowed: f.Allowed})
+		}
+	}
+	return env
+}
+
+// checkRule refuses what could only fail later: a desk that is not there, an action it cannot do, a decision nobody
+// can take or be told.
+func (c *catalogue) checkRule(r *rule) error {
+	var faults []error
+	doc := r.Rule()
+	source := c.connections[doc.On]
+	if source == nil {
+		faults = append(faults, fmt.Errorf("on: there is no connection %q%s", doc.On, among(sortedKeys(c.connections))))
+	}
+	at, _, kind := r.target()
+	desk := c.connections[at]
+	if kind == "" {
+		return errors.Join(faults...) // a rule may only watch
+	}
+	if desk == nil {
+		faults = append(faults, fmt.Errorf("%s.at: there is no connection %q%s", kind, at, among(sortedKeys(c.connections))))
+	} else if desk.connector != nil && !connectors.Can(desk.connector, connectors.ActionKind(kind)) {
+		faults = append(faults, fmt.Errorf("%s.at: %s (%s) cannot %s", kind, at, desk.doc.Connector, kind))
+	}
+	if doc.Decision != nil {
+		faults = append(faults, c.checkDecision(r, source, desk)...)
+	}
+	return errors.Join(faults...)
+}
+
+func (c *catalogue) checkDecision(r *rule, source, desk *connection) (faults []error) {
+	doc := r.Rule()
+	p, ok := c.policies[doc.Decision.Policy]
+	if !ok {
+		faults = append(faults, fmt.Errorf("decision.policy: there is no policy %q%s", doc.Decision.Policy, among(sortedKeys(c.policies))))
+	}
+	r.policyVersion = p.version
+	if source != nil && source.connector != nil && !connectors.Can(source.connector, connectors.Decide) {
+		faults = append(faults, fmt.Errorf("decision: %s (%s) cannot be told a decision", doc.On, source.doc.Connector))
+	}
+	if desk == nil || desk.connector == nil {
+		return faults
+	}
+	if !connectors.CanFetch(desk.connector) {
+		faults = append(faults, fmt.Errorf("decision: tickets at %s (%s) cannot be read back", desk.doc.Name, desk.doc.Connector))
+	}
+	if _, can := connectors.AsDirectory(desk.connector); ok && len(p.Approvers.Groups) > 0 && !can {
+		faults = append(faults, fmt.Errorf("decision.policy: %s names groups, and %s (%s) cannot tell who is in one", p.Name, desk.doc.Name, desk.doc.Connector))
+	}
+	return faults
+}
+
+// among lists what there is; a wrong name is nearly always one of a few.
+func among(have []string) string {
+	if len(have) == 0 {
+		return "; there are none yet"
+	}
+	if len(have) > 8 {
+		have = append(slices.Clone(have[:8]), "…")
+	}
+	return fmt.Sprintf("; there are %v", have)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,205 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/verify"
+)
+
+// ConnectionDoc is a Connection document: one configured connector.
+type ConnectionDoc struct {
+	Kind      string              `yaml:"kind"`
+	Name      string              `yaml:"name"`
+	Connector string              `yaml:"connector"` // the vendor: epm, jira
+	State     string              `yaml:"state"`     // active (default), paused: events wait, disabled: events are refused
+	Tenant    string              `yaml:"tenant"`    // the one tenant whose events are taken, for tools that have tenants
+	Settings  syntax              `yaml:"settings"`  // the vendor's own
+	Inbound   Inbound             `yaml:"inbound"`
+	Outbound  connectors.Outbound `yaml:"outbound"`
+	Delivery  DeliverySettings    `yaml:"delivery"`
+	Watch     WatchSettings       `yaml:"watch"`
+}
+
+// Inbound is how requests to /in/{connection} are met.
+type Inbound struct {
+	Verify           connectors.Verification `yaml:"verify"`
+	Status           int                     `yaml:"status"`            // answer to an accepted event; default 202
+	QuarantineStatus int                     `yaml:"quarantine_status"` // answer to a body kept in quarantine; default 422
+	MaxBody          int64                   `yaml:"max_body"`          // bytes; default 1 MiB
+}
+
+// DeliverySettings bound the calls a connection makes.
+type DeliverySettings struct {
+	Concurrency int           `yaml:"concurrency"` // calls under way at once; default 8
+	Timeout     time.Duration `yaml:"timeout"`     // of everything one delivery does; a claim lasts twice as long; default 30s
+	Attempts    int           `yaml:"attempts"`    // tries before a delivery is a dead letter; default 12
+	First       time.Duration `yaml:"first"`       // pause after the first; default 1s
+	Longest     time.Duration `yaml:"longest"`     // longest pause; default 15m
+}
+
+// WatchSettings say how often a desk is asked what changed, beside its webhooks.
+type WatchSettings struct {
+	Every time.Duration `yaml:"every"` // default 30s; negative: never
+}
+
+const (
+	defaultMaxBody     = 1 << 20
+	defaultConcurrency = 8
+	defaultCallTimeout = 30 * time.Second
+	defaultWatch       = 30 * time.Second
+)
+
+// syntax keeps a part of a document to be decoded later by who knows it, with its positions.
+type syntax struct{ node ast.Node }
+
+func (s *syntax) UnmarshalYAML(_ context.Context, node ast.Node) error {
+	s.node = node
+	return nil
+}
+
+// connection is an opened Connection document.
+type connection struct {
+	doc       ConnectionDoc
+	version   int64
+	connector connectors.Connector
+	receiver  connectors.Receiver // nil: nothing arrives here
+	verifier  *verify.Verifier    // nil when receiver is
+	retry     Retry
+	fault     error // why the stored document cannot be used; nothing else is set then
+}
+
+var documentName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// opener turns Connection documents into connections.
+type opener struct {
+	vendors map[string]func() connectors.Config
+	vault   *connectors.Vault
+	log     *slog.Logger
+	now     func() time.Time
+}
+
+// open decodes and checks one document and builds its connector. Secrets given as {value: ...} are sealed; the text
+// returned is the one to store.
+func (o opener) open(ctx context.Context, text []byte) (*connection, []byte, error) {
+	sealed := 0
+	ctx = connectors.WithSealer(ctx, func(value string) (string, error) {
+		sealed++
+		return o.vault.Seal(value)
+	})
+	file, err := parser.ParseBytes(text, parser.ParseComments)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
+		return nil, nil, errors.New("exactly one document is wanted")
+	}
+	var doc ConnectionDoc
+	if err := decode(ctx, file.Docs[0].Body, &doc); err != nil {
+		return nil, nil, err
+	}
+	c, err := o.build(ctx, doc)
+	if err != nil {
+		return nil, nil, err
+	}
+	if sealed > 0 {
+		text = []byte(file.String())
+	}
+	return c, text, nil
+}
+
+func decode(ctx context.Context, node ast.Node, v any) error {
+	return yaml.NewDecoder(bytes.NewReader(nil), yaml.Strict()).DecodeFromNodeContext(ctx, node, v)
+}
+
+// build opens the connector of a decoded document.
+func (o opener) build(ctx context.Context, doc ConnectionDoc) (*connection, error) {
+	if err := doc.validate(o.vendors); err != nil {
+		return nil, err
+	}
+	config := o.vendors[doc.Connector]()
+	if doc.Settings.node != nil {
+		if err := decode(ctx, doc.Settings.node, config); err != nil {
+			return nil, err
+		}
+	}
+	client, err := connectors.NewClient(doc.Outbound, o.vault, o.now)
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{doc: doc}
+	c.connector, err = config.Open(connectors.Env{Name: doc.Name, Client: client, Log: o.log.With("connection", doc.Name), Now: o.now})
+	if err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	c.retry = Retry{Attempts: doc.Delivery.Attempts, First: doc.Delivery.First, Longest: doc.Delivery.Longest, IndexLag: connectors.IndexLag(c.connector)}.orDefault()
+	if r, ok := connectors.AsReceiver(c.connector); ok {
+		c.receiver = r
+		c.verifier, err = verify.New(connectors.DefaultVerification(c.connector), doc.Inbound.Verify, o.vault, o.now)
+		if err != nil {
+			return nil, fmt.Errorf("inbound.verify: %w", err)
+		}
+	}
+	return c, nil
+}
+
+func (d *ConnectionDoc) validate(vendors map[string]func() connectors.Config) error {
+	var faults []error
+	if !documentName.MatchString(d.Name) {
+		faults = append(faults, errors.New("name: small letters, digits and dashes, at most 63"))
+	}
+	if vendors[d.Connector] == nil {
+		faults = append(faults, fmt.Errorf("connector: there is no %q; see drawbridge connectors", d.Connector))
+	}
+	switch d.State {
+	case "":
+		d.State = "active"
+	case "active", "paused", "disabled":
+	default:
+		faults = append(faults, errors.New("state: active, paused or disabled"))
+	}
+	if d.Inbound.Status == 0 {
+		d.Inbound.Status = http.StatusAccepted
+	}
+	if d.Inbound.QuarantineStatus == 0 {
+		d.Inbound.QuarantineStatus = http.StatusUnprocessableEntity
+	}
+	for path, status := range map[string]int{"inbound.status": d.Inbound.Status, "inbound.quarantine_status": d.Inbound.QuarantineStatus} {
+		if status < 200 || status > 599 {
+			faults = append(faults, fmt.Errorf("%s: an HTTP status from 200 to 599", path))
+		}
+	}
+	if d.Inbound.MaxBody == 0 {
+		d.Inbound.MaxBody = defaultMaxBody
+	}
+	if d.Inbound.MaxBody < 0 || d.Inbound.MaxBody > 64<<20 {
+		faults = append(faults, errors.New("inbound.max_body: at most 64 MiB"))
+	}
+	if d.Delivery.Concurrency == 0 {
+		d.Delivery.Concurrency = defaultConcurrency
+	}
+	if d.Delivery.Concurrency < 0 || d.Delivery.Concurrency > 256 {
+		faults = append(faults, errors.New("delivery.concurrency: from 1 to 256"))
+	}
+	if d.Delivery.Timeout == 0 {
+		d.Delivery.Timeout = defaultCallTimeout
+	}
+	if d.Delivery.Timeout < 0 || d.Delivery.Timeout > 10*time.Minute {
+		faults = append(faults, errors.New("delivery.timeout: at most 10m"))
+	}
+	if d.Watch.Every == 0 {
+		d.Watch.Every = defaultWatch
+	}
+	return errors.Join(faults...)
+}

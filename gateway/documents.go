@@ -1,0 +1,184 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/mapping"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+// Faults are all that is wrong with a set of documents.
+type Faults []*Fault
+
+func (f Faults) Error() string {
+	errs := make([]error, len(f))
+	for i := range f {
+		errs[i] = f[i]
+	}
+	return errors.Join(errs...).Error()
+}
+
+// Edit is one document as it would be published.
+type Edit struct {
+	Kind, Name string
+	Change     string // create, update, unchanged
+	Version    int64  // the version in force, 0 for a new document
+	Before     string // its text; secrets are references or sealed
+	After      string
+}
+
+// Plan checks documents against what is published and tells what applying them would change. Nothing is written.
+// All faults are reported together, as Faults.
+func (g *Gateway) Plan(ctx context.Context, texts [][]byte) ([]Edit, error) {
+	stored, err := g.store.Documents(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read documents: %w", err)
+	}
+	var faults Faults
+	edits := make([]Edit, 0, len(texts))
+	candidate := map[[2]string]store.Document{}
+	for _, d := range stored {
+		candidate[[2]string{d.Kind, d.Name}] = d
+	}
+	seen := map[[2]string]bool{}
+	for i, text := range texts {
+		head, err := mapping.ReadHeader(text)
+		if err != nil {
+			faults = append(faults, &Fault{"document", fmt.Sprint(i + 1), err})
+			continue
+		}
+		id := [2]string{head.Kind, head.Name}
+		if seen[id] {
+			faults = append(faults, &Fault{head.Kind, head.Name, errors.New("stands twice in what is applied")})
+			continue
+		}
+		seen[id] = true
+		if head.Kind == kindConnection {
+			_, sealed, err := g.opener.open(ctx, text)
+			if err != nil {
+				faults = append(faults, &Fault{head.Kind, head.Name, err})
+				continue
+			}
+			text = sealed
+		}
+		old, exists := candidate[id]
+		edit := Edit{Kind: head.Kind, Name: head.Name, Change: "create", Version: old.Version, Before: old.Text, After: string(text)}
+		switch {
+		case exists && old.Text == edit.After:
+			edit.Change = "unchanged"
+		case exists:
+			edit.Change = "update"
+		}
+		edits = append(edits, edit)
+		if edit.Change != "unchanged" {
+			candidate[id] = store.Document{Kind: head.Kind, Name: head.Name, Text: edit.After}
+		}
+	}
+	_, more := newCatalogue(ctx, g.opener, ordered(candidate), 0, nil)
+	for _, f := range more {
+		if !known(faults, f) {
+			faults = append(faults, f)
+		}
+	}
+	if len(faults) > 0 {
+		return edits, faults
+	}
+	return edits, nil
+}
+
+func known(faults Faults, f *Fault) bool {
+	for _, g := range faults {
+		if g.Kind == f.Kind && g.Name == f.Name {
+			return true
+		}
+	}
+	return false
+}
+
+func ordered(docs map[[2]string]store.Document) []store.Document {
+	keyed := map[string]store.Document{}
+	for id, d := range docs {
+		keyed[id[0]+"/"+id[1]] = d
+	}
+	out := make([]store.Document, 0, len(docs))
+	for _, k := range sortedKeys(keyed) {
+		out = append(out, keyed[k])
+	}
+	return out
+}
+
+// Apply publishes documents in one transaction: all of them or none. Every replica sees them at once.
+func (g *Gateway) Apply(ctx context.Context, texts [][]byte, author, why string) ([]Edit, error) {
+	edits, err := g.Plan(ctx, texts)
+	if err != nil {
+		return edits, err
+	}
+	now := g.now()
+	err = g.store.InTx(ctx, func(tx *store.Tx) error {
+		for _, e := range edits {
+			if e.Change == "unchanged" {
+				continue
+			}
+			if err := publish(ctx, tx, e, author, why, now); err != nil {
+				return fmt.Errorf("publish %s %s: %w", e.Kind, e.Name, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return edits, err
+	}
+	return edits, g.reload(ctx)
+}
+
+func publish(ctx context.Context, tx *store.Tx, e Edit, author, why string, now time.Time) error {
+	d, err := tx.PutDocument(ctx, store.Document{Kind: e.Kind, Name: e.Name, Text: e.After, Author: author, Why: why, At: now})
+	if err != nil {
+		return err
+	}
+	switch e.Kind {
+	case kindPeople:
+		if err := setPeople(ctx, tx, e); err != nil {
+			return err
+		}
+	case kindConnection:
+		// A new version is how an admin says that a connection was mended: it is tried at once.
+		if err := tx.SetHealth(ctx, store.Health{Connection: e.Name, State: healthWell, Since: now}); err != nil {
+			return err
+		}
+		tx.Wake(wakeConnection(e.Name))
+	}
+	tx.Wake(wakeDocuments)
+	tx.Wake(wakePlan)
+	return tx.Record(ctx, store.Entry{At: now, Kind: "document.published", Subject: e.Kind + "/" + e.Name,
+		Content: map[string]any{"version": d.Version, "author": author, "why": why}})
+}
+
+func setPeople(ctx context.Context, tx *store.Tx, e Edit) error {
+	p, err := mapping.ParsePeople([]byte(e.After))
+	if err != nil {
+		return err
+	}
+	var ids []store.Identity
+	for _, h := range p.People {
+		if h.Mail != "" {
+			ids = append(ids, store.Identity{Person: h.Name, System: systemMail, Account: h.Mail})
+		}
+		for system, accounts := range h.Accounts {
+			for _, a := range accounts {
+				ids = append(ids, store.Identity{Person: h.Name, System: system, Account: a})
+			}
+		}
+	}
+	return tx.SetPeople(ctx, "People/"+e.Name, ids)
+}
+
+const (
+	systemMail    = "mail"
+	wakeDocuments = "documents"
+	healthWell    = "well"
+	healthUnwell  = "unwell"
+)

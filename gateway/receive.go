@@ -1,0 +1,252 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+const (
+	changeBatch  = 64
+	changeLanes  = 4 // tickets of one desk that are re-read at once
+	changePause  = 2 * time.Second
+	changePauses = 5 // after so many the watch, which never gives up, is left to find it
+)
+
+// noteChanges stores a desk's claims that tickets moved. The worker of the connection reads the tickets.
+func (g *Gateway) noteChanges(ctx context.Context, connection string, changes []connectors.Change) error {
+	err := g.store.InTx(ctx, func(tx *store.Tx) error {
+		for _, c := range changes {
+			if err := g.addChange(ctx, tx, connection, c, g.now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("commit changes: %w", err)
+	}
+	return nil
+}
+
+func (g *Gateway) addChange(ctx context.Context, tx *store.Tx, connection string, c connectors.Change, due time.Time) error {
+	tx.Wake(wakeConnection(connection))
+	return tx.AddChange(ctx, store.Change{Connection: connection, RefID: c.Ref.ID, RefKey: c.Ref.Key, Due: due})
+}
+
+// changes re-reads the tickets that are said to have moved, and returns how many.
+func (w *worker) changes(ctx context.Context, conn *connection) (int, error) {
+	if !connectors.CanFetch(conn.connector) {
+		return 0, nil
+	}
+	due, err := w.g.store.DueChanges(ctx, w.name, w.g.now(), changeBatch)
+	if err != nil || len(due) == 0 {
+		return 0, err
+	}
+	var wait sync.WaitGroup
+	places := make(chan struct{}, changeLanes)
+	for _, c := range due {
+		places <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-places }()
+			err := w.reread(ctx, conn, c)
+			if err != nil && ctx.Err() == nil {
+				err = w.postpone(ctx, conn, c, err)
+			}
+			if err != nil && ctx.Err() == nil {
+				w.log.Error("re-read ticket", "ticket", c.RefKey, "error", err)
+			}
+		})
+	}
+	wait.Wait()
+	return len(due), nil
+}
+
+// reread fetches one ticket and acts on what it shows. The change is done with when that is committed; a fault of the
+// desk keeps it for later.
+func (w *worker) reread(ctx context.Context, conn *connection, c store.Change) error {
+	callCtx, cancel := context.WithTimeout(ctx, conn.doc.Delivery.Timeout)
+	defer cancel()
+	link, err := w.g.store.LinkByRef(ctx, w.name, c.RefID)
+	known := err == nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if known && link.State != linkLinked {
+		return w.settleChange(ctx, c)
+	}
+	w.g.step("receive.before_fetch")
+	snapshot, err := connectors.Fetch(callCtx, conn.connector, connectors.Ref{ID: c.RefID, Key: c.RefKey})
+	if errors.Is(err, connectors.ErrNotFound) {
+		return w.vanished(ctx, c, link, known)
+	}
+	if err != nil {
+		return err
+	}
+	if !known {
+		return w.stranger(ctx, c, snapshot)
+	}
+	return w.g.decide(ctx, conn, link, snapshot, c)
+}
+
+func (w *worker) settleChange(ctx context.Context, c store.Change) error {
+	return w.g.store.InTx(ctx, func(tx *store.Tx) error { return tx.DoneChange(ctx, c) })
+}
+
+// postpone keeps a change for later. A connection-wide fault is learned like one of a delivery.
+func (w *worker) postpone(ctx context.Context, conn *connection, c store.Change, cause error) error {
+	now := w.g.now()
+	e := connectors.AsError(cause)
+	n := next{unwell: e.Kind == connectors.Unwell}
+	if e.Kind == connectors.Throttled {
+		n.waitUntil = now.Add(max(e.RetryAfter, time.Second))
+	}
+	health, changed := w.learn(conn, n, cause, now)
+	return w.g.store.InTx(ctx, func(tx *store.Tx) error {
+		if changed {
+			if err := tx.SetHealth(ctx, health); err != nil {
+				return err
+			}
+		}
+		w.log.Warn("ticket could not be read; it will be read later", "ticket", c.RefKey, "error", cause)
+		if c.Tries >= changePauses && e.Kind == connectors.Permanent {
+			return tx.DoneChange(ctx, c)
+		}
+		return tx.PostponeChange(ctx, c, later(now, n.waitUntil).Add(changePause<<min(c.Tries, 6)))
+	})
+}
+
+// vanished handles a ticket that is gone from the desk or hidden from our account.
+func (w *worker) vanished(ctx context.Context, c store.Change, link store.Link, known bool) error {
+	return w.g.store.InTx(ctx, func(tx *store.Tx) error {
+		if known {
+			if err := tx.SetLinkState(ctx, link.ID, linkGone); err != nil {
+				return err
+			}
+			if err := tx.Record(ctx, store.Entry{At: w.g.now(), CaseID: link.CaseID, Kind: "ticket.gone", Subject: w.name,
+				Content: map[string]any{"ticket": link.RefKey, "note": "the desk no longer shows this ticket to our account; nothing can be decided on it"}}); err != nil {
+				return err
+			}
+		}
+		return tx.DoneChange(ctx, c)
+	})
+}
+
+// stranger handles a ticket no link points at: one whose create answer was lost, a second one for the same link, a
+// clone, or somebody else's.
+func (w *worker) stranger(ctx context.Context, c store.Change, s connectors.Snapshot) error {
+	return w.g.store.InTx(ctx, func(tx *store.Tx) error {
+		link, err := tx.LinkByKey(ctx, s.Key)
+		if s.Key == "" || errors.Is(err, store.ErrNotFound) || (err == nil && !s.Ours) {
+			return tx.DoneChange(ctx, c)
+		}
+		if err != nil {
+			return err
+		}
+		if link.RefID == s.Ref.ID {
+			// Linked while we were reading: read again, as the case's own ticket.
+			return tx.PostponeChange(ctx, c, w.g.now())
+		}
+		if link.RefID != "" {
+			if err := w.g.closeTwin(ctx, tx, link, s.Ref); err != nil {
+				return err
+			}
+			return tx.DoneChange(ctx, c)
+		}
+		return w.adopt(ctx, tx, c, link, s)
+	})
+}
+
+// adopt settles a create whose answer was lost by the ticket itself. While a try is still under way its own answer is
+// awaited.
+func (w *worker) adopt(ctx context.Context, tx *store.Tx, c store.Change, link store.Link, s connectors.Snapshot) error {
+	now := w.g.now()
+	d, err := tx.CreateOf(ctx, link.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return tx.DoneChange(ctx, c)
+	}
+	if err != nil {
+		return err
+	}
+	if d.State == stateRunning {
+		return tx.PostponeChange(ctx, c, now.Add(time.Second))
+	}
+	if err := tx.Settle(ctx, d.ID, now); err != nil {
+		return err
+	}
+	if err := tx.Record(ctx, store.Entry{At: now, CaseID: link.CaseID, Kind: "delivery.settled", Subject: w.name,
+		Content: map[string]any{"delivery": d.ID, "action": d.Kind, "ticket": s.Ref, "note": "the desk itself told of the ticket whose answer was lost"}}); err != nil {
+		return err
+	}
+	if err := w.g.linked(ctx, tx, d, connectors.Done{Ref: s.Ref, Found: true}, now); err != nil {
+		return err
+	}
+	return tx.DoneChange(ctx, c)
+}
+
+const watchCursor = "watch"
+
+// watch asks the desk what changed since the cursor, so that a lost webhook repairs itself. The cursor is stored in
+// the transaction that stores what was found.
+func (w *worker) watch(ctx context.Context, conn *connection, now time.Time) error {
+	watcher, ok := connectors.AsWatcher(conn.connector)
+	if !ok || conn.doc.Watch.Every < 0 || now.Before(w.nextWatch) {
+		return nil
+	}
+	w.nextWatch = now.Add(conn.doc.Watch.Every)
+	cursor, err := w.g.store.Cursor(ctx, w.name, watchCursor)
+	if err != nil {
+		return err
+	}
+	links, err := w.g.store.OpenLinks(ctx, w.name, "", 100)
+	if err != nil {
+		return err
+	}
+	if len(links) == 0 && cursor == "" {
+		return nil
+	}
+	open := make([]connectors.Ref, len(links))
+	for i, l := range links {
+		open[i] = connectors.Ref{ID: l.RefID, Key: l.RefKey}
+	}
+	callCtx, cancel := context.WithTimeout(ctx, conn.doc.Delivery.Timeout)
+	defer cancel()
+	found, next, err := watcher.Watch(callCtx, connectors.Cursor(cursor), open)
+	if err != nil {
+		return w.watchFailed(ctx, conn, err, now)
+	}
+	return w.g.store.InTx(ctx, func(tx *store.Tx) error {
+		for _, c := range found {
+			fresh, err := tx.SeeChange(ctx, w.name, c.ID, now)
+			if err != nil {
+				return err
+			}
+			if !fresh {
+				continue
+			}
+			if err := w.g.addChange(ctx, tx, w.name, c, now); err != nil {
+				return err
+			}
+		}
+		return tx.SetCursor(ctx, w.name, watchCursor, string(next))
+	})
+}
+
+func (w *worker) watchFailed(ctx context.Context, conn *connection, cause error, now time.Time) error {
+	w.log.Warn("watch desk", "error", cause)
+	e := connectors.AsError(cause)
+	n := next{unwell: e.Kind == connectors.Unwell}
+	if e.Kind == connectors.Throttled {
+		n.waitUntil = now.Add(max(e.RetryAfter, time.Second))
+	}
+	health, changed := w.learn(conn, n, cause, now)
+	if !changed {
+		return nil
+	}
+	return w.g.store.InTx(ctx, func(tx *store.Tx) error { return tx.SetHealth(ctx, health) })
+}

@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+// Replayed says what a replay put back to work.
+type Replayed struct {
+	Delivery string // the delivery that is pending again
+	Event    string // the event a quarantined body became
+	Again    string // why a quarantined body stays where it is
+}
+
+// Replay puts a dead delivery back to work unchanged, or decodes a quarantined body once more. Who and why are
+// recorded. A delivery that is not dead, or a body that is no longer in quarantine, is store.ErrConflict.
+func (g *Gateway) Replay(ctx context.Context, id, who, why string) (Replayed, error) {
+	d, err := g.store.Delivery(ctx, id)
+	if err == nil {
+		return Replayed{Delivery: id}, g.replayDelivery(ctx, d, who, why)
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return Replayed{}, err
+	}
+	q, err := g.store.Quarantine(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return Replayed{}, fmt.Errorf("no delivery and no quarantined body has the id %s: %w", id, store.ErrNotFound)
+	}
+	if err != nil {
+		return Replayed{}, err
+	}
+	return g.replayBody(ctx, q, who, why)
+}
+
+func (g *Gateway) replayDelivery(ctx context.Context, d store.Delivery, who, why string) error {
+	now := g.now()
+	return g.store.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.Replay(ctx, d.ID, now); err != nil {
+			return fmt.Errorf("replay delivery %s, which is %s: %w", d.ID, d.State, err)
+		}
+		if d.DecisionID != "" {
+			if err := g.reopenPost(ctx, tx, d); err != nil {
+				return err
+			}
+		}
+		return tx.Record(ctx, store.Entry{At: now, CaseID: d.CaseID, Kind: "delivery.replayed", Subject: d.Connection,
+			Content: map[string]any{"delivery": d.ID, "action": d.Kind, "who": who, "why": why}})
+	})
+}
+
+// reopenPost makes a decision that the source had not taken owed again.
+func (g *Gateway) reopenPost(ctx context.Context, tx *store.Tx, d store.Delivery) error {
+	return tx.SetDecisionState(ctx, d.DecisionID, decisionOwed, d.ID)
+}
+
+// Cancel gives up a delivery that is pending or dead; what waits behind it in its lane goes on.
+func (g *Gateway) Cancel(ctx context.Context, id, who, why string) error {
+	now := g.now()
+	return g.store.InTx(ctx, func(tx *store.Tx) error {
+		d, err := tx.Delivery(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := tx.Cancel(ctx, id, now); err != nil {
+			return fmt.Errorf("cancel delivery %s, which is %s: %w", id, d.State, err)
+		}
+		return tx.Record(ctx, store.Entry{At: now, CaseID: d.CaseID, Kind: "delivery.canceled", Subject: d.Connection,
+			Content: map[string]any{"delivery": id, "action": d.Kind, "who": who, "why": why}})
+	})
+}
+
+// replayBody decodes a body again with the connection as it is published now. What is still not understood stays.
+func (g *Gateway) replayBody(ctx context.Context, q store.Quarantined, who, why string) (Replayed, error) {
+	c := g.catalogue().connections[q.Connection]
+	if c == nil || c.receiver == nil {
+		return Replayed{}, fmt.Errorf("connection %s is no longer there", q.Connection)
+	}
+	r := connectors.Request{
+		Method: http.MethodPost, URL: &url.URL{Path: "/in/" + q.Connection}, Header: http.Header{"Content-Type": {q.ContentType}}, Body: q.Body, Time: q.ReceivedAt,
+	}
+	received, err := c.receiver.Receive(ctx, r)
+	if err != nil {
+		return Replayed{Again: err.Error()}, nil
+	}
+	for _, e := range received.Events {
+		if reason := c.wrongTenant(e); reason != "" {
+			return Replayed{Again: reason}, nil
+		}
+	}
+	if len(received.Events) == 0 {
+		return Replayed{Again: "the body carries no event"}, nil
+	}
+	var out Replayed
+	err = g.store.InTx(ctx, func(tx *store.Tx) error {
+		arrivals := make([]store.Arrival, len(received.Events))
+		for i, e := range received.Events {
+			arrivals[i] = arrival(c, r, e)
+		}
+		receipts, err := tx.Accept(ctx, arrivals)
+		if err != nil {
+			return err
+		}
+		out.Event = receipts[0].EventID
+		if err := tx.SettleQuarantine(ctx, q.ID, "replayed", out.Event); err != nil {
+			return err
+		}
+		tx.Wake(wakePlan)
+		return tx.Record(ctx, store.Entry{At: g.now(), CaseID: receipts[0].CaseID, Kind: "quarantine.replayed", Subject: q.Connection,
+			Content: map[string]any{"quarantine": q.ID, "reason": q.Reason, "who": who, "why": why}})
+	})
+	return out, err
+}
+
+// Waiting is something that waits for a person: a dead delivery or a body in quarantine.
+type Waiting struct {
+	ID, What, Connection, Why string
+}
+
+// Waiting lists dead deliveries and quarantined bodies, at most limit of each.
+func (g *Gateway) Waiting(ctx context.Context, limit int) ([]Waiting, error) {
+	dead, err := g.store.DeadLetters(ctx, "", limit)
+	if err != nil {
+		return nil, err
+	}
+	bodies, err := g.store.Quarantines(ctx, "", limit)
+	if err != nil {
+		return nil, err
+	}
+	var out []Waiting
+	for _, d := range dead {
+		out = append(out, Waiting{d.ID, d.Kind, d.Connection, d.Error})
+	}
+	for _, q := range bodies {
+		if q.State == "waiting" {
+			out = append(out, Waiting{q.ID, "quarantine", q.Connection, q.Reason})
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/mapping"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+// Offline checks documents and tries rules without a database.
+type Offline struct {
+	Vendors map[string]func() connectors.Config
+	Vault   *connectors.Vault
+	Now     func() time.Time
+}
+
+// Tried is what one rule makes of one event.
+type Tried struct {
+	Event  connectors.Event
+	Rule   string
+	Result mapping.Result
+	Err    error
+}
+
+// Check reports everything wrong with a complete set of documents, as Faults.
+func (o Offline) Check(ctx context.Context, texts [][]byte) error {
+	_, err := o.catalogue(ctx, texts)
+	return err
+}
+
+func (o Offline) catalogue(ctx context.Context, texts [][]byte) (*catalogue, error) {
+	var faults Faults
+	var docs []store.Document
+	seen := map[mapping.Header]bool{}
+	for i, text := range texts {
+		head, err := mapping.ReadHeader(text)
+		switch {
+		case err != nil:
+			faults = append(faults, &Fault{"document", fmt.Sprint(i + 1), err})
+		case seen[head]:
+			faults = append(faults, &Fault{head.Kind, head.Name, fmt.Errorf("stands twice")})
+		default:
+			seen[head] = true
+			docs = append(docs, store.Document{Kind: head.Kind, Name: head.Name, Version: 1, Text: string(text)})
+		}
+	}
+	open := opener{vendors: o.Vendors, vault: o.Vault, log: slog.New(slog.DiscardHandler), now: o.Now}
+	c, more := newCatalogue(ctx, open, docs, 1, nil)
+	if faults = append(faults, more...); len(faults) > 0 {
+		return nil, faults
+	}
+	return c, nil
+}
+
+// Try shows what the rules of a source make of a request body: what each term of each condition came to, and the
+// action that would be owed. Nothing is sent anywhere.
+func (o Offline) Try(ctx context.Context, texts [][]byte, source string, body []byte, contentType string) ([]Tried, error) {
+	c, err := o.catalogue(ctx, texts)
+	if err != nil {
+		return nil, err
+	}
+	conn := c.connections[source]
+	if conn == nil {
+		return nil, fmt.Errorf("there is no connection %q%s", source, among(sortedKeys(c.connections)))
+	}
+	if conn.receiver == nil {
+		return nil, fmt.Errorf("%s (%s) receives nothing", source, conn.doc.Connector)
+	}
+	received, err := conn.receiver.Receive(ctx, connectors.Request{
+		Method: http.MethodPost, URL: &url.URL{Path: "/in/" + source}, Header: http.Header{"Content-Type": {contentType}}, Body: body, Time: o.Now(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	var tried []Tried
+	for _, e := range received.Events {
+		v, err := value(store.Event{Normal: mustJSON(e), Body: body})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range c.rules[source] {
+			result, err := r.Eval(ctx, v)
+			tried = append(tried, Tried{Event: e, Rule: r.Rule().Name, Result: result, Err: err})
+		}
+	}
+	return tried, nil
+}

@@ -1,0 +1,299 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+const (
+	leaseTTL    = 15 * time.Second
+	breakAfter  = 5 // consecutive faults of a vendor after which the connection is paused
+	longestPing = 5 * time.Minute
+)
+
+// worker does everything one connection owes while this replica holds its lease: deliver, re-read, watch. Rate,
+// concurrency and faults are therefore local.
+type worker struct {
+	g    *Gateway
+	name string
+	log  *slog.Logger
+
+	lease   store.Lease
+	renewAt time.Time
+	calls   sync.WaitGroup
+	running atomic.Int32
+	freed   chan struct{}
+
+	mu     sync.Mutex // guards what follows; calls end concurrently
+	faults int        // consecutive
+	quiet  time.Time  // the vendor asked for quiet until then
+	health store.Health
+
+	nextWatch time.Time
+}
+
+func newWorker(g *Gateway, name string) *worker {
+	return &worker{g: g, name: name, log: g.log.With("connection", name), freed: make(chan struct{}, 1)}
+}
+
+// run works until ctx ends or the connection is gone. Calls under way are finished; what they claimed is recorded.
+func (w *worker) run(ctx context.Context) {
+	defer func() {
+		w.calls.Wait()
+		w.release()
+	}()
+	for ctx.Err() == nil {
+		woken := w.g.store.Wait(wakeConnection(w.name))
+		conn := w.g.catalogue().connections[w.name]
+		if conn == nil {
+			return
+		}
+		pause := w.g.poll
+		held, err := w.hold(ctx)
+		switch {
+		case err != nil:
+			w.fail(ctx, "hold lease", err)
+		case held && conn.fault == nil:
+			var busy bool
+			if busy, pause, err = w.round(ctx, conn); err != nil {
+				w.fail(ctx, "work connection", err)
+			} else if busy {
+				continue
+			}
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+		case <-woken:
+		case <-w.freed:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+func (w *worker) fail(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		w.log.Error(what, "error", err)
+	}
+}
+
+// hold takes or renews the lease. On a lease that is new to us it first takes back what its last holder left running.
+func (w *worker) hold(ctx context.Context) (bool, error) {
+	now := w.g.now()
+	if w.lease.Epoch != 0 && now.Before(w.renewAt) {
+		return true, nil
+	}
+	lease, ok, err := w.g.store.Acquire(ctx, w.name, w.g.holder, leaseTTL)
+	if err != nil {
+		return false, err
+	}
+	if !ok {
+		w.lease = store.Lease{}
+		return false, nil
+	}
+	if lease.Epoch != w.lease.Epoch {
+		if err := w.takeOver(ctx, lease); err != nil {
+			return false, err
+		}
+	}
+	w.lease, w.renewAt = lease, now.Add(leaseTTL/3)
+	return true, nil
+}
+
+// takeOver puts back what a former holder was doing. A create it may have sent is in doubt until its claim has ended
+// and the desk's search has had time to show it.
+func (w *worker) takeOver(ctx context.Context, lease store.Lease) error {
+	conn := w.g.catalogue().connections[w.name]
+	now := w.g.now()
+	health := store.Health{Connection: w.name, State: healthWell, Since: now}
+	err := w.g.store.InTx(ctx, func(tx *store.Tx) error {
+		back, err := tx.TakeBack(ctx, w.name, lease.Epoch, now, conn.retry.IndexLag)
+		if err != nil {
+			return err
+		}
+		for _, d := range back {
+			w.log.Warn("delivery taken back from a worker that ended", "delivery", d.ID, "action", d.Kind, "in_doubt", d.InDoubt)
+			if err := tx.Record(ctx, store.Entry{At: now, CaseID: d.CaseID, Kind: "delivery.taken_back", Subject: w.name,
+				Content: map[string]any{"delivery": d.ID, "action": d.Kind, "in_doubt": d.InDoubt}}); err != nil {
+				return err
+			}
+		}
+		all, err := tx.Healths(ctx)
+		if err != nil {
+			return err
+		}
+		for _, h := range all {
+			if h.Connection == w.name {
+				health = h
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("take back deliveries: %w", err)
+	}
+	w.mu.Lock()
+	w.health = health
+	w.mu.Unlock()
+	return nil
+}
+
+func (w *worker) release() {
+	if w.lease.Epoch == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := w.g.store.Release(ctx, w.lease); err != nil {
+		w.log.Error("release lease", "error", err)
+	}
+}
+
+// round does what can be done now. busy asks for another round at once; pause is how long to sleep otherwise.
+func (w *worker) round(ctx context.Context, conn *connection) (busy bool, pause time.Duration, err error) {
+	now := w.g.now()
+	if w.unwell() {
+		if err := w.ping(ctx, conn, now); err != nil {
+			return false, w.g.poll, err
+		}
+		if w.unwell() {
+			return false, w.g.poll, nil
+		}
+	}
+	if wait := w.quietFor(now); wait > 0 {
+		return false, min(wait, w.g.poll), nil
+	}
+	reread, err := w.changes(ctx, conn)
+	if err != nil {
+		return false, w.g.poll, err
+	}
+	if err := w.watch(ctx, conn, now); err != nil {
+		return false, w.g.poll, err
+	}
+	claimed, err := w.claim(ctx, conn)
+	if err != nil {
+		return false, w.g.poll, err
+	}
+	if claimed > 0 || reread > 0 {
+		return w.free(conn) > 0, w.g.poll, nil
+	}
+	due, waiting, err := w.g.store.NextDue(ctx, w.name)
+	if err != nil {
+		return false, w.g.poll, err
+	}
+	pause = w.g.poll
+	if waiting && w.free(conn) > 0 {
+		pause = max(min(due.Sub(w.g.now()), pause), time.Millisecond)
+	}
+	return false, pause, nil
+}
+
+func (w *worker) free(conn *connection) int {
+	return conn.doc.Delivery.Concurrency - int(w.running.Load())
+}
+
+// claim takes as many lane heads as there are free places and starts them.
+func (w *worker) claim(ctx context.Context, conn *connection) (int, error) {
+	free := w.free(conn)
+	if free <= 0 || conn.doc.State == "disabled" {
+		return 0, nil
+	}
+	var claimed []store.Delivery
+	now := w.g.now()
+	err := w.g.store.InTx(ctx, func(tx *store.Tx) (err error) {
+		claimed, err = tx.Claim(ctx, w.lease, now, now.Add(conn.claimTTL()), free)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("claim deliveries: %w", err)
+	}
+	for _, d := range claimed {
+		w.running.Add(1)
+		w.calls.Go(func() {
+			defer func() {
+				w.running.Add(-1)
+				select {
+				case w.freed <- struct{}{}:
+				default:
+				}
+			}()
+			w.deliver(context.WithoutCancel(ctx), conn, d)
+		})
+	}
+	return len(claimed), nil
+}
+
+// claimTTL is longer than any delivery may take: a create's fate is settled before its claim ends.
+func (c *connection) claimTTL() time.Duration { return 2 * c.doc.Delivery.Timeout }
+
+func (w *worker) unwell() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.health.State == healthUnwell
+}
+
+func (w *worker) quietFor(now time.Time) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.quiet.Sub(now)
+}
+
+// ping asks an unwell connection whether it works again, with growing pauses. An admin who publishes the connection
+// anew has reset its health in the store, which counts at once.
+func (w *worker) ping(ctx context.Context, conn *connection, now time.Time) error {
+	stored, err := w.g.store.Healths(ctx)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	for _, h := range stored {
+		if h.Connection == w.name {
+			w.health = h
+		}
+	}
+	h := w.health
+	w.mu.Unlock()
+	if h.State != healthUnwell || now.Before(h.NextPing) {
+		return nil
+	}
+	pingCtx, cancel := context.WithTimeout(ctx, conn.doc.Delivery.Timeout)
+	defer cancel()
+	if err := conn.connector.Ping(pingCtx); err != nil {
+		h.Pings++
+		h.NextPing = now.Add(conn.retry.ping(h.Pings))
+		h.Reason = err.Error()
+		w.log.Warn("connection is still unwell", "error", err, "next_try", h.NextPing)
+	} else {
+		h = store.Health{Connection: w.name, State: healthWell, Since: now}
+		w.log.Info("connection works again")
+	}
+	w.mu.Lock()
+	w.health, w.faults = h, 0
+	w.mu.Unlock()
+	return w.g.store.InTx(ctx, func(tx *store.Tx) error { return tx.SetHealth(ctx, h) })
+}
+
+// learn takes from one try what it says of the connection, and returns the health to store if that changed.
+func (w *worker) learn(conn *connection, n next, err error, now time.Time) (store.Health, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.quiet = later(w.quiet, n.waitUntil)
+	if !countsAgainst(err) {
+		w.faults = 0
+	} else {
+		w.faults++
+	}
+	if (!n.unwell && w.faults < breakAfter) || w.health.State == healthUnwell {
+		return store.Health{}, false
+	}
+	w.health = store.Health{Connection: w.name, State: healthUnwell, Reason: err.Error(), Since: now, NextPing: now.Add(conn.retry.ping(0))}
+	w.log.Error("connection is unwell; its deliveries wait until it works again", "error", err)
+	return w.health, true
+}

@@ -1,0 +1,109 @@
+package mapping
+
+import (
+	"slices"
+
+	"github.com/expr-lang/expr/types"
+)
+
+// Field is one field of an event's data or of a ticket.
+type Field struct {
+	Name    string   `json:"name"`
+	Type    string   `json:"type"` // text, number, bool, time, list, object, any
+	Doc     string   `json:"doc,omitempty"`
+	Allowed []string `json:"allowed,omitempty"`
+}
+
+// Env is what a rule is checked against: what its source sends, what its desk keeps, and the tables there are.
+type Env struct {
+	Data   map[string][]Field // event kind to the fields of event.data; nil: the source is not known. Without fields data is open
+	Ticket []Field            // the fields of ticket.fields; nil: open
+	Tables map[string]*Table
+}
+
+// Kinds of events the gateway makes itself, at any source.
+var ownKinds = []string{"test", "integration.warning"}
+
+// eventTypes is what expressions over an event may name. kinds narrows event.data to what these kinds carry; nil
+// takes all kinds.
+func (e Env) eventTypes(kinds []string) types.Map {
+	person := types.Map{"account": types.String, "name": types.String, "mail": types.String}
+	event := types.Map{
+		"kind": types.String, "type": types.String, "tenant": types.String, "request_id": types.String,
+		"parent": types.String, "time": types.String, "requester": person, "subject": types.String,
+		"reason": types.String, "severity": types.String, "url": types.String,
+		"decision": types.Map{"outcome": types.String, "by": person, "at": types.String},
+		"data":     e.dataType(kinds), "test": types.Bool, "raw": types.Any,
+	}
+	return types.Map{"event": event}
+}
+
+func (e Env) dataType(kinds []string) types.Type {
+	if e.Data == nil {
+		return types.Any
+	}
+	if kinds == nil {
+		kinds = sortedKeys(e.Data)
+	}
+	data := types.Map{}
+	for _, kind := range kinds {
+		if e.Data[kind] == nil {
+			return types.Any
+		}
+		addFields(data, e.Data[kind])
+	}
+	return data
+}
+
+// ticketTypes is what expressions over a ticket may name.
+func (e Env) ticketTypes() types.Map {
+	var fields types.Type = types.Any
+	if e.Ticket != nil {
+		known := types.Map{}
+		addFields(known, e.Ticket)
+		fields = known
+	}
+	return types.Map{"ticket": types.Map{
+		"status": types.String, "category": types.String, "summary": types.String, "priority": types.String,
+		"key": types.String, "id": types.String, "url": types.String, "fields": fields,
+	}}
+}
+
+// addFields adds fields to a map type. A name that has two types in two kinds may hold anything.
+func addFields(into types.Map, fields []Field) {
+	for _, f := range fields {
+		t := fieldType(f.Type)
+		if had, ok := into[f.Name]; ok && had != t {
+			t = types.Any
+		}
+		into[f.Name] = t
+	}
+}
+
+var listType = types.TypeOf([]any{})
+
+func fieldType(name string) types.Type {
+	switch name {
+	case "text", "time":
+		return types.String
+	case "number":
+		return types.Float64
+	case "bool":
+		return types.Bool
+	case "list":
+		return listType
+	default:
+		return types.Any
+	}
+}
+
+// unknownKinds returns the kinds no event of the source can have.
+func (e Env) unknownKinds(kinds []string) []string {
+	if e.Data == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool {
+		_, known := e.Data[kind]
+		return known || slices.Contains(ownKinds, kind)
+	})
+}

@@ -1,0 +1,177 @@
+package starter_test
+
+import (
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/drawbridge-itsm/drawbridge/mapping"
+	"github.com/drawbridge-itsm/drawbridge/mapping/starter"
+)
+
+// documents reads every starter document by kind and name.
+func documents(t *testing.T) map[mapping.Header][]byte {
+	t.Helper()
+	out := map[mapping.Header][]byte{}
+	names, err := fs.Glob(starter.Files(), "*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(starter.Files(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		split, err := mapping.SplitDocuments(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range split {
+			h, err := mapping.ReadHeader(d)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			out[h] = d
+		}
+	}
+	return out
+}
+
+// program compiles one starter rule against the data EPM documents.
+func program(t *testing.T, name string) *mapping.Program {
+	t.Helper()
+	docs := documents(t)
+	text := func(names string) (out []mapping.Field) {
+		for one := range strings.FieldsSeq(names) {
+			out = append(out, mapping.Field{Name: one, Type: "text"})
+		}
+		return out
+	}
+	env := mapping.Env{Tables: map[string]*mapping.Table{}, Data: map[string][]mapping.Field{
+		"access.requested": text("User Hostname ProductName Publisher Sha256Hash CmdArgs FilePathObjectId Reason ComputerGroup"),
+		"admin.requested":  append(text("UserName Reason"), mapping.Field{Name: "DurationRequested", Type: "any"}),
+	}}
+	for h, d := range docs {
+		if h.Kind == "Table" {
+			table, err := mapping.ParseTable(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			env.Tables[table.Name] = table
+		}
+	}
+	r, err := mapping.ParseRule(docs[mapping.Header{Kind: "Rule", Name: name}])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := mapping.Compile(r, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestRulesOpenTickets(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, rule  string
+		event       map[string]any
+		wantSummary string
+		wantIn      []string
+	}{
+		{
+			name: "application", rule: "epm-app-requests",
+			event: map[string]any{"kind": "access.requested", "reason": "install *driver*", "data": map[string]any{
+				"User": `CORP\ana`, "Hostname": "PC-7", "ProductName": "ACME Tool", "Publisher": "ACME Ltd", "ComputerGroup": "Office",
+				"FilePathObjectId": `C:\tools\acme.exe`, "CmdArgs": "/S", "Sha256Hash": "ab12",
+			}},
+			wantSummary: `CORP\ana asks to run ACME Tool`,
+			wantIn:      []string{"> install \\*driver\\*", "`C:\\tools\\acme.exe`", "`/S`", "PC-7 (Office)"},
+		},
+		{
+			name: "application of which little is known", rule: "epm-app-requests",
+			event:       map[string]any{"kind": "access.requested", "requester": map[string]any{"account": `CORP\ana`}},
+			wantSummary: `CORP\ana asks to run an application`,
+			wantIn:      []string{"> none", "an unknown publisher"},
+		},
+		{
+			name: "administrator", rule: "epm-admin-requests",
+			event: map[string]any{"kind": "admin.requested", "reason": "printer", "data": map[string]any{
+				"UserName": `CORP\ana`, "DurationRequested": 7200.0,
+			}},
+			wantSummary: `CORP\ana asks for administrator rights`,
+			wantIn:      []string{"> printer", "as EPM gives it: 7200"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			result, err := program(t, c.rule).Eval(t.Context(), c.event)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !result.Matched || result.Draft == nil {
+				t.Fatalf("got %+v, want a draft", result)
+			}
+			d := result.Draft
+			place := mapping.Draft{Kind: d.Kind, At: d.At, Project: d.Project, Type: d.Type, Summary: d.Summary}
+			want := mapping.Draft{Kind: "create", At: "jira", Project: "ITSEC", Type: "Access Request", Summary: c.wantSummary}
+			if diff := cmp.Diff(want, place); diff != "" {
+				t.Errorf("draft (-want +got):\n%s", diff)
+			}
+			for _, part := range c.wantIn {
+				if !strings.Contains(d.Description, part) {
+					t.Errorf("description has no %q:\n%s", part, d.Description)
+				}
+			}
+		})
+	}
+}
+
+func TestRulesReadDecisions(t *testing.T) {
+	t.Parallel()
+	for _, rule := range []string{"epm-app-requests", "epm-admin-requests"} {
+		for status, want := range map[string]mapping.Verdict{
+			"Approved": {Approved: true}, "Declined": {Denied: true}, "Open": {},
+		} {
+			t.Run(rule+" "+status, func(t *testing.T) {
+				t.Parallel()
+				p := program(t, rule)
+				got, err := p.Decide(t.Context(), map[string]any{"status": status})
+				if err != nil || got != want {
+					t.Errorf("got %+v, %v, want %+v", got, err, want)
+				}
+				if once, length, err := p.Duration(t.Context(), map[string]any{"status": status}); once || length != 0 || err != nil {
+					t.Errorf("duration is %v, %v, %v, want none", once, length, err)
+				}
+			})
+		}
+	}
+}
+
+func TestPolicyNamesPeopleWhoExist(t *testing.T) {
+	t.Parallel()
+	docs := documents(t)
+	policy, err := mapping.ParsePolicy(docs[mapping.Header{Kind: "Policy", Name: "endpoint-approvers"}])
+	if err != nil {
+		t.Fatal(err)
+	}
+	staff, err := mapping.ParsePeople(docs[mapping.Header{Kind: "People", Name: "staff"}])
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts := map[string]string{}
+	for _, h := range staff.People {
+		accounts[h.Name] = h.Accounts["jira"][0]
+	}
+	if diff := cmp.Diff(map[string]string{"ana": "acc-ana", "kim": "acc-kim", "lee": "acc-lee", "max": "acc-max"}, accounts); diff != "" {
+		t.Errorf("accounts (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"kim", "lee"}, policy.Approvers.People); diff != "" {
+		t.Errorf("approvers (-want +got):\n%s", diff)
+	}
+	if policy.UnknownRequester != mapping.Refuse {
+		t.Errorf("unknown requesters: got %s, want %s", policy.UnknownRequester, mapping.Refuse)
+	}
+}

@@ -1,0 +1,71 @@
+-- +goose Up
+CREATE TABLE schema_compatibility (
+    one         SMALLINT PRIMARY KEY CHECK (one = 1),
+    min_version BIGINT   NOT NULL
+);
+INSERT INTO schema_compatibility (one, min_version) VALUES (1, 20261120090000);
+
+-- A case is locked by whoever changes its lanes; next_seq numbers its deliveries.
+CREATE TABLE cases (
+    id          TEXT COLLATE "C" PRIMARY KEY,
+    connection  TEXT COLLATE "C" NOT NULL,
+    tenant      TEXT COLLATE "C" NOT NULL,
+    request_id  TEXT COLLATE "C" NOT NULL,
+    parent_id   TEXT COLLATE "C" REFERENCES cases (id) ON DELETE SET NULL,
+    kind        TEXT     NOT NULL,
+    state       TEXT     NOT NULL CHECK (state IN ('open', 'decided', 'closed')),
+    requester   TEXT     NOT NULL,
+    subject     TEXT     NOT NULL,
+    severity    TEXT     NOT NULL,
+    opened_at   BIGINT   NOT NULL,
+    updated_at  BIGINT   NOT NULL,
+    edited_body SMALLINT NOT NULL CHECK (edited_body IN (0, 1)),
+    next_seq    BIGINT   NOT NULL DEFAULT 1,
+    UNIQUE (connection, tenant, request_id)
+) WITH (fillfactor = 80);
+CREATE INDEX cases_state ON cases (state, id);
+CREATE INDEX cases_parent ON cases (parent_id) WHERE parent_id IS NOT NULL;
+
+-- seq is the order of arrival as this database saw it.
+CREATE TABLE events (
+    id           TEXT COLLATE "C" PRIMARY KEY,
+    seq          BIGINT GENERATED ALWAYS AS IDENTITY,
+    connection   TEXT COLLATE "C" NOT NULL,
+    dedupe       TEXT     NOT NULL,
+    kind         TEXT     NOT NULL,
+    tenant       TEXT     NOT NULL,
+    request_id   TEXT     NOT NULL,
+    case_id      TEXT COLLATE "C" REFERENCES cases (id) ON DELETE CASCADE,
+    received_at  BIGINT   NOT NULL,
+    body         BYTEA    NOT NULL,
+    content_type TEXT     NOT NULL,
+    normal       TEXT     NOT NULL,
+    state        TEXT     NOT NULL CHECK (state IN ('accepted', 'planned', 'unrouted', 'held')),
+    planned_at   BIGINT   NOT NULL,
+    test         SMALLINT NOT NULL CHECK (test IN (0, 1)),
+    edited       SMALLINT NOT NULL CHECK (edited IN (0, 1))
+);
+CREATE INDEX events_unplanned ON events (seq) WHERE state = 'accepted';
+CREATE INDEX events_case ON events (case_id, state, seq);
+
+-- Outlives its event: what was seen once is known for as long as a source may repeat it.
+CREATE TABLE dedupes (
+    connection TEXT COLLATE "C" NOT NULL,
+    dedupe     TEXT COLLATE "C" NOT NULL,
+    event_id   TEXT   NOT NULL,
+    seen_at    BIGINT NOT NULL,
+    PRIMARY KEY (connection, dedupe)
+);
+CREATE INDEX dedupes_seen ON dedupes (seen_at);
+
+CREATE TABLE quarantine (
+    id           TEXT COLLATE "C" PRIMARY KEY,
+    connection   TEXT COLLATE "C" NOT NULL,
+    reason       TEXT   NOT NULL,
+    body         BYTEA  NOT NULL,
+    content_type TEXT   NOT NULL,
+    received_at  BIGINT NOT NULL,
+    state        TEXT   NOT NULL CHECK (state IN ('waiting', 'replayed', 'discarded')),
+    event_id     TEXT   NOT NULL
+);
+CREATE INDEX quarantine_connection ON quarantine (connection, id);

@@ -1,0 +1,77 @@
+-- +goose Up
+-- One case, one decision.
+CREATE TABLE decisions (
+    id             TEXT    NOT NULL PRIMARY KEY,
+    case_id        TEXT    NOT NULL UNIQUE REFERENCES cases (id) ON DELETE CASCADE,
+    link_id        TEXT    NOT NULL,
+    outcome        TEXT    NOT NULL,
+    person         TEXT    NOT NULL,
+    person_name    TEXT    NOT NULL,
+    reason         TEXT    NOT NULL,
+    origin         TEXT    NOT NULL CHECK (origin IN ('desk', 'source', 'vote')),
+    claim          TEXT    NOT NULL,
+    rule           TEXT    NOT NULL,
+    policy         TEXT    NOT NULL,
+    rule_version   INTEGER NOT NULL,
+    policy_version INTEGER NOT NULL,
+    at             INTEGER NOT NULL,
+    recorded_at    INTEGER NOT NULL,
+    once           INTEGER NOT NULL CHECK (once IN (0, 1)),
+    length         INTEGER NOT NULL,
+    state          TEXT    NOT NULL CHECK (state IN ('owed', 'posted', 'refused', 'told')),
+    delivery_id    TEXT    NOT NULL,
+    detail         TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE refusals (
+    link_id TEXT    NOT NULL,
+    claim   TEXT    NOT NULL,
+    code    TEXT    NOT NULL,
+    case_id TEXT    NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+    text    TEXT    NOT NULL,
+    person  TEXT    NOT NULL,
+    at      INTEGER NOT NULL,
+    PRIMARY KEY (link_id, claim, code)
+) STRICT;
+CREATE INDEX refusals_case ON refusals (case_id);
+
+CREATE TABLE votes (
+    id      TEXT    NOT NULL PRIMARY KEY,
+    case_id TEXT    NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+    link_id TEXT    NOT NULL,
+    person  TEXT    NOT NULL,
+    account TEXT    NOT NULL,
+    outcome TEXT    NOT NULL,
+    reason  TEXT    NOT NULL,
+    at      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX votes_case ON votes (case_id, id);
+
+-- What a desk told us by an id of its own, so that it is taken once.
+CREATE TABLE notices (
+    connection TEXT    NOT NULL,
+    id         TEXT    NOT NULL,
+    seen_at    INTEGER NOT NULL,
+    PRIMARY KEY (connection, id)
+) STRICT;
+CREATE INDEX notices_seen ON notices (seen_at);
+
+-- Tickets that are said to have moved and are still to be read again, one row a ticket. told counts the claims, so that
+-- one that comes in during the reading is not lost.
+CREATE TABLE changes (
+    connection TEXT    NOT NULL,
+    ref_id     TEXT    NOT NULL,
+    ref_key    TEXT    NOT NULL,
+    due        INTEGER NOT NULL,
+    tries      INTEGER NOT NULL,
+    told       INTEGER NOT NULL,
+    PRIMARY KEY (connection, ref_id)
+) STRICT;
+CREATE INDEX changes_due ON changes (connection, due);
+
+CREATE TABLE cursors (
+    connection TEXT    NOT NULL,
+    name       TEXT    NOT NULL,
+    value      TEXT    NOT NULL,
+    PRIMARY KEY (connection, name)
+) STRICT;

@@ -1,0 +1,202 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Finish is how an attempt at a delivery ended.
+type Finish struct {
+	State       string    // Delivered, Pending, Dead or Canceled
+	Due         time.Time // when Pending
+	InDoubt     bool      // the vendor may have acted without our knowing
+	DoubtUntil  time.Time // when InDoubt
+	Error       string
+	UsedAttempt bool // false gives the attempt back: it was not this delivery's fault
+	At          time.Time
+	Attempt     Attempt // ID, DeliveryID and N are filled in
+}
+
+// Finished is a delivery as claimed and how its attempt ended.
+type Finished struct {
+	Delivery Delivery
+	Finish   Finish
+}
+
+// Claim takes due heads of lanes, the longest due first, for the connection the lease is named after. They are
+// running, under the lease's epoch and until the time given. A lease that has passed to another holder claims nothing.
+func (t *Tx) Claim(ctx context.Context, l Lease, now, until time.Time, limit int) ([]Delivery, error) {
+	ds, err := all(ctx, t.Queries, (*Delivery).fields, `WITH due AS MATERIALIZED (
+			SELECT id FROM deliveries WHERE connection = $1 AND ready = 1 AND state = 'pending' AND due <= $2
+			ORDER BY due LIMIT $3`+t.engine.skipLocked+`
+		)
+		UPDATE deliveries SET state = 'running', attempts = attempts + 1, epoch = $4, claimed_until = $5, updated_at = $2
+		WHERE id IN (SELECT id FROM due)
+			AND EXISTS (SELECT 1 FROM leases WHERE name = $1 AND holder = $6 AND epoch = $4`+t.engine.forShare+`)
+		RETURNING `+deliveryColumns,
+		l.Name, millis(now), int64(limit), l.Epoch, millis(until), l.Holder)
+	slices.SortFunc(ds, func(a, b Delivery) int {
+		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.ID, b.ID))
+	})
+	return ds, wrap("claim deliveries", err)
+}
+
+// Finish writes how an attempt ended and frees the lane where the delivery leaves it. ErrConflict when the delivery
+// is no longer running under the epoch it was claimed with: somebody took it back, and nothing is written.
+func (t *Tx) Finish(ctx context.Context, d Delivery, f Finish) error {
+	fenced, err := t.FinishMany(ctx, []Finished{{d, f}})
+	if err == nil && len(fenced) > 0 {
+		err = fmt.Errorf("finish delivery: %w: it was taken back", ErrConflict)
+	}
+	return err
+}
+
+// FinishMany finishes deliveries that ended at about the same time, at the price of one. It answers the ids of those
+// taken back meanwhile; nothing is written for them. It locks the cases of all, so it comes first in its transaction.
+func (t *Tx) FinishMany(ctx context.Context, done []Finished) (fenced []string, err error) {
+	var cases []string
+	for _, f := range done {
+		if f.Delivery.CaseID != "" {
+			cases = append(cases, f.Delivery.CaseID)
+		}
+	}
+	if err := t.lockCases(ctx, cases); err != nil {
+		return nil, err
+	}
+	for part := range slices.Chunk(done, batch) {
+		lost, err := t.finish(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		fenced = append(fenced, lost...)
+	}
+	return fenced, nil
+}
+
+func (t *Tx) finish(ctx context.Context, done []Finished) (fenced []string, err error) {
+	args := make([]any, 0, len(done)*10)
+	for _, f := range done {
+		giveBack := !f.Finish.UsedAttempt
+		mayHaveActed := f.Finish.InDoubt || f.Finish.State == Delivered
+		args = append(args, f.Delivery.ID, f.Delivery.Epoch, f.Finish.State, millis(f.Finish.Due), bit(f.Finish.InDoubt),
+			bit(mayHaveActed), text(f.Finish.Error), bit(giveBack), millis(f.Finish.At), millis(f.Finish.DoubtUntil))
+	}
+	const number = "CAST(? AS BIGINT)"
+	const words = "CAST(? AS TEXT)"
+	kept, err := all(ctx, t.Queries, single[string], `UPDATE deliveries SET
+			state = f.column3,
+			ready = CASE WHEN f.column3 = 'pending' THEN 1 ELSE 0 END,
+			due = CASE WHEN f.column3 = 'pending' THEN f.column4 ELSE due END,
+			in_doubt = f.column5,
+			may_sent = CASE WHEN f.column6 = 1 THEN 1 ELSE may_sent END,
+			error = f.column7,
+			attempts = attempts - f.column8,
+			updated_at = f.column9,
+			doubt_until = f.column10
+		FROM (VALUES `+tuples(len(done), words, number, words, number, number, number, words, number, number, number)+`) AS f
+		WHERE id = f.column1 AND state = 'running' AND epoch = f.column2
+		RETURNING id`, args...)
+	if err != nil {
+		return nil, wrap("finish deliveries", err)
+	}
+	var attempts []Attempt
+	var left []string
+	for _, f := range done {
+		if !slices.Contains(kept, f.Delivery.ID) {
+			fenced = append(fenced, f.Delivery.ID)
+			continue
+		}
+		a := f.Finish.Attempt
+		a.DeliveryID, a.N = f.Delivery.ID, f.Delivery.Attempts
+		attempts = append(attempts, a)
+		if f.Finish.State != Pending && f.Delivery.CaseID != "" {
+			left = append(left, f.Delivery.ID)
+		}
+	}
+	if err := t.addAttempts(ctx, attempts); err != nil {
+		return nil, err
+	}
+	return fenced, t.free(ctx, left)
+}
+
+// TakeBack puts back to work what an earlier holder of the connection's lease left running. It may have acted, so
+// these deliveries are in doubt, until lag after the end of their claim. They are due now; a lost attempt is recorded
+// for each.
+func (t *Tx) TakeBack(ctx context.Context, connection string, epoch int64, now time.Time, lag time.Duration) ([]Delivery, error) {
+	ds, err := all(ctx, t.Queries, (*Delivery).fields, `UPDATE deliveries SET state = 'pending', in_doubt = 1, may_sent = 1,
+			due = $1, updated_at = $1, doubt_until = claimed_until + $2
+		WHERE connection = $3 AND state = 'running' AND epoch < $4
+		RETURNING `+deliveryColumns, millis(now), lag.Milliseconds(), connection, epoch)
+	if err != nil {
+		return nil, wrap("take deliveries back", err)
+	}
+	slices.SortFunc(ds, func(a, b Delivery) int { return cmp.Compare(a.ID, b.ID) })
+	var lost []Attempt
+	for _, d := range ds {
+		lost = append(lost, Attempt{DeliveryID: d.ID, N: d.Attempts, EndedAt: now, Outcome: AttemptLost,
+			Error: "its holder ended before it wrote how this attempt went"})
+	}
+	if len(ds) > 0 {
+		t.Wake(WakeDeliver(connection))
+	}
+	return ds, t.addAttempts(ctx, lost)
+}
+
+// Outcomes of an attempt.
+const (
+	AttemptDelivered = "delivered"
+	AttemptTemporary = "temporary"
+	AttemptThrottled = "throttled"
+	AttemptPermanent = "permanent"
+	AttemptUnwell    = "unwell" // the connection's fault, not the delivery's
+	AttemptLost      = "lost"   // nobody knows
+)
+
+// Attempt is one try at a delivery.
+type Attempt struct {
+	ID         string
+	DeliveryID string
+	N          int // 1 is the first since the delivery was planned or replayed
+	StartedAt  time.Time
+	EndedAt    time.Time
+	Outcome    string
+	Status     int // of the vendor's HTTP answer, where there was one
+	Error      string
+	Detail     json.RawMessage
+}
+
+const attemptColumns = `id, delivery_id, n, started_at, ended_at, outcome, status, error, detail`
+
+func (a *Attempt) fields() []any {
+	return []any{&a.ID, &a.DeliveryID, &a.N, (*stamp)(&a.StartedAt), (*stamp)(&a.EndedAt), &a.Outcome, &a.Status, &a.Error,
+		(*document)(&a.Detail)}
+}
+
+func (t *Tx) addAttempts(ctx context.Context, attempts []Attempt) error {
+	for part := range slices.Chunk(attempts, batch) {
+		args := make([]any, 0, len(part)*9)
+		for _, a := range part {
+			if a.ID == "" {
+				a.ID = NewID()
+			}
+			args = append(args, a.ID, a.DeliveryID, a.N, millis(a.StartedAt), millis(a.EndedAt), a.Outcome, a.Status,
+				text(a.Error), text(string(a.Detail)))
+		}
+		_, err := t.exec(ctx, `INSERT INTO attempts (`+attemptColumns+`) VALUES `+tuples(len(part), plain(9)...), args...)
+		if err != nil {
+			return wrap("record attempts", err)
+		}
+	}
+	return nil
+}
+
+// AttemptsOf reads the attempts at a delivery in their order.
+func (q Queries) AttemptsOf(ctx context.Context, deliveryID string) ([]Attempt, error) {
+	as, err := all(ctx, q, (*Attempt).fields, `SELECT `+attemptColumns+` FROM attempts WHERE delivery_id = $1
+		ORDER BY id`, deliveryID)
+	return as, wrap("read attempts", err)
+}

@@ -1,0 +1,122 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/drawbridge-itsm/drawbridge/migrations"
+)
+
+// dialect is all that differs between the engines in a query or an answer. On SQLite there is one writer, so there
+// is nothing to lock.
+type dialect struct {
+	name       string
+	clock      string // query for the database's time in milliseconds; empty: the program's clock
+	skipLocked string // takes the rows nobody else is taking
+	forUpdate  string // waits for the row; does not bar foreign keys from pointing at it
+	forShare   string // bars others from changing the row until the end of the transaction
+	again      func(error) bool
+	duplicate  func(error) bool
+}
+
+var sqliteDialect = dialect{
+	name: migrations.SQLite,
+	again: func(err error) bool {
+		var e *sqlite.Error
+		return errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_BUSY || e.Code()&0xff == sqlite3.SQLITE_LOCKED)
+	},
+	duplicate: func(err error) bool {
+		var e *sqlite.Error
+		return errors.As(err, &e) &&
+			(e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+	},
+}
+
+var postgresDialect = dialect{
+	name:       migrations.Postgres,
+	clock:      `SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`,
+	skipLocked: ` FOR UPDATE SKIP LOCKED`,
+	forUpdate:  ` FOR NO KEY UPDATE`,
+	forShare:   ` FOR SHARE`,
+	again: func(err error) bool {
+		var e *pgconn.PgError
+		return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01" || e.Code == "55P03")
+	},
+	duplicate: func(err error) bool {
+		var e *pgconn.PgError
+		return errors.As(err, &e) && e.Code == "23505"
+	},
+}
+
+// sql is a query as the engine likes it. SQLite takes $1 as well, but as a name, which it looks for among all others:
+// a statement of a thousand parameters then takes longer to read than to run. ?1 is a number.
+func (d dialect) sql(query string) string {
+	if d.name == migrations.SQLite {
+		return strings.ReplaceAll(query, "$", "?")
+	}
+	return query
+}
+
+// connect opens the pools. Errors do not repeat the dsn: it may hold a password.
+func (s *Store) connect(dsn string, conns int) error {
+	scheme, rest, _ := strings.Cut(dsn, ":")
+	switch scheme {
+	case "sqlite":
+		if rest == "" {
+			return errors.New("open database: sqlite: needs a path")
+		}
+		return s.connectSQLite(rest)
+	case "postgres", "postgresql":
+		return s.connectPostgres(dsn, conns)
+	}
+	return errors.New("open database: the address starts with neither sqlite: nor postgres://")
+}
+
+// connectSQLite opens one connection that writes and a pool that only reads. FULL makes a commit survive the loss of
+// power; an immediate transaction waits for its turn at its start, where waiting can do no harm.
+func (s *Store) connectSQLite(path string) error {
+	s.engine, s.path = sqliteDialect, path
+	address := func(pragmas ...string) string {
+		v := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)"}, pragmas...)}
+		v.Set("_txlock", "immediate")
+		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: v.Encode()}).String()
+	}
+	var err error
+	if s.write, err = sql.Open("sqlite", address("journal_mode(WAL)")); err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.read, err = sql.Open("sqlite", address("query_only(1)")); err != nil {
+		return errors.Join(fmt.Errorf("open database: %w", err), s.write.Close())
+	}
+	s.read.SetMaxOpenConns(4)
+	s.read.SetMaxIdleConns(4)
+	return nil
+}
+
+func (s *Store) connectPostgres(dsn string, conns int) error {
+	s.engine, s.dsn = postgresDialect, dsn
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return errors.New("open database: the postgres:// address is not valid")
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "drawbridge"
+	}
+	s.write = stdlib.OpenDB(*config)
+	s.write.SetMaxOpenConns(conns)
+	s.write.SetMaxIdleConns(conns)
+	s.write.SetConnMaxIdleTime(5 * time.Minute)
+	s.read = s.write
+	return nil
+}

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// States of a link.
+const (
+	LinkPlanned = "planned" // its ticket is still to be made
+	LinkLinked  = "linked"
+	LinkTwin    = "twin" // a second ticket that surfaced later; it can never decide
+	LinkGone    = "gone" // the ticket is no longer at the desk
+)
+
+// Link ties a case to the one ticket it has in a slot of a desk.
+type Link struct {
+	ID            string
+	CaseID        string
+	Desk          string
+	Slot          string
+	Key           string // what we leave on the ticket; the link's id when AddLink is given none
+	RefID         string
+	RefKey        string
+	RefURL        string
+	Rule          string
+	Policy        string
+	RuleVersion   int64
+	PolicyVersion int64
+	Project       string
+	Type          string
+	Opening       string // id of the event that asked for the ticket
+	State         string
+	CreatedAt     time.Time
+	LinkedAt      time.Time
+}
+
+// Ref is how a desk points at a ticket.
+type Ref struct {
+	ID  string
+	Key string
+	URL string
+}
+
+const linkColumns = `id, case_id, desk, slot, key, ref_id, ref_key, ref_url, rule, policy, rule_version, policy_version,
+	project, type, opening, state, created_at, linked_at`
+
+func (l *Link) fields() []any {
+	return []any{&l.ID, &l.CaseID, &l.Desk, &l.Slot, &l.Key, &l.RefID, &l.RefKey, &l.RefURL, &l.Rule, &l.Policy,
+		&l.RuleVersion, &l.PolicyVersion, &l.Project, &l.Type, &l.Opening, &l.State, (*stamp)(&l.CreatedAt),
+		(*stamp)(&l.LinkedAt)}
+}
+
+// AddLink makes the link of a case at a desk and slot, or answers the one there is; created tells which.
+func (t *Tx) AddLink(ctx context.Context, l Link) (link Link, created bool, err error) {
+	if l.ID == "" {
+		l.ID = NewID()
+	}
+	if l.Key == "" {
+		l.Key = l.ID
+	}
+	if l.State == "" {
+		l.State = LinkPlanned
+	}
+	n, err := t.exec(ctx, `INSERT INTO links (`+linkColumns+`) VALUES `+tuples(1, plain(18)...)+
+		` ON CONFLICT (case_id, desk, slot) DO NOTHING`,
+		l.ID, l.CaseID, l.Desk, l.Slot, l.Key, text(l.RefID), text(l.RefKey), text(l.RefURL), l.Rule, l.Policy, l.RuleVersion,
+		l.PolicyVersion, text(l.Project), text(l.Type), l.Opening, l.State, millis(l.CreatedAt), millis(l.LinkedAt))
+	if err != nil || n > 0 {
+		return l, n > 0, wrap("add link", err)
+	}
+	l, err = one(ctx, t.Queries, (*Link).fields, `SELECT `+linkColumns+` FROM links
+		WHERE case_id = $1 AND desk = $2 AND slot = $3`, l.CaseID, l.Desk, l.Slot)
+	return l, false, wrap("read link", err)
+}
+
+// SetLinkRef ties the link to its ticket. A link is never moved to another ticket: ErrConflict.
+func (t *Tx) SetLinkRef(ctx context.Context, id string, ref Ref, at time.Time) error {
+	n, err := t.exec(ctx, `UPDATE links SET ref_id = $1, ref_key = $2, ref_url = $3, linked_at = $4, state = 'linked'
+		WHERE id = $5 AND (ref_id = '' OR ref_id = $1)`, text(ref.ID), text(ref.Key), text(ref.URL), millis(at), id)
+	if err != nil || n > 0 {
+		return wrap("set ticket of link", err)
+	}
+	if _, err := t.Link(ctx, id); errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return fmt.Errorf("set ticket of link: %w: it has another ticket", ErrConflict)
+}
+
+// SetLinkState sets the state of a link.
+func (t *Tx) SetLinkState(ctx context.Context, id, state string) error {
+	return wrap("set state of link", t.change(ctx, ErrNotFound, `UPDATE links SET state = $1 WHERE id = $2`, state, id))
+}
+
+// Link reads one link.
+func (q Queries) Link(ctx context.Context, id string) (Link, error) {
+	l, err := one(ctx, q, (*Link).fields, `SELECT `+linkColumns+` FROM links WHERE id = $1`, id)
+	return l, wrap("read link", err)
+}
+
+// LinkByRef reads the link of a ticket: the oldest, should there be several.
+func (q Queries) LinkByRef(ctx context.Context, desk, refID string) (Link, error) {
+	l, err := one(ctx, q, (*Link).fields, `SELECT `+linkColumns+` FROM links
+		WHERE desk = $1 AND ref_id = $2 AND ref_id <> '' ORDER BY id LIMIT 1`, desk, text(refID))
+	return l, wrap("read link of ticket", err)
+}
+
+// LinkByKey reads the link whose key is on a ticket.
+func (q Queries) LinkByKey(ctx context.Context, key string) (Link, error) {
+	l, err := one(ctx, q, (*Link).fields, `SELECT `+linkColumns+` FROM links WHERE key = $1`, text(key))
+	return l, wrap("read link of key", err)
+}
+
+// LinksOfCase reads the links of a case, the oldest first.
+func (q Queries) LinksOfCase(ctx context.Context, caseID string) ([]Link, error) {
+	ls, err := all(ctx, q, (*Link).fields, `SELECT `+linkColumns+` FROM links WHERE case_id = $1 ORDER BY id`, caseID)
+	return ls, wrap("read links of case", err)
+}
+
+// OpenLinks reads links with a ticket whose case is open, by id, those after the id given. The open cases lead, since
+// a desk has many more tickets of cases long closed.
+func (q Queries) OpenLinks(ctx context.Context, desk, after string, limit int) ([]Link, error) {
+	ls, err := all(ctx, q, (*Link).fields, `SELECT `+prefixed("l", linkColumns)+` FROM cases AS c CROSS JOIN links AS l
+		WHERE c.state = 'open' AND l.case_id = c.id AND l.desk = $1 AND l.state = 'linked' AND l.id > $2
+		ORDER BY l.id LIMIT $3`, desk, after, int64(limit))
+	return ls, wrap("read open links", err)
+}

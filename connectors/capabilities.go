@@ -64,6 +64,10 @@ type (
 	Decider interface {
 		Decide(ctx context.Context, d Decision) error
 	}
+	// Revoker takes back access that a source granted after d. It is an action of its own, never a second decision.
+	Revoker interface {
+		Revoke(ctx context.Context, d Decision) error
+	}
 	// StateReader asks a source what it knows of the request a decision is about.
 	StateReader interface {
 		State(ctx context.Context, d Decision) (State, error)
@@ -121,7 +125,7 @@ type Action struct {
 	Move     *Move      `json:"move,omitempty"`     // transition
 	File     *File      `json:"file,omitempty"`     // attach
 	Records  []Record   `json:"records,omitempty"`  // send
-	Decision *Decision  `json:"decision,omitempty"` // decide
+	Decision *Decision  `json:"decision,omitempty"` // decide, revoke
 }
 
 // Done is what an action left behind. Ref is the ticket of a create. Twins are further tickets found with the same
@@ -157,6 +161,8 @@ func Do(ctx context.Context, c Connector, a Action) (Done, error) {
 		return send(ctx, c, a)
 	case Decide:
 		return Done{}, c.(Decider).Decide(ctx, *a.Decision)
+	case Revoke:
+		return Done{}, c.(Revoker).Revoke(ctx, *a.Decision)
 	default:
 		return Done{}, Permanently("%s: %w", a.Kind, ErrUnsupported)
 	}
@@ -182,18 +188,30 @@ func (a Action) whole() bool {
 	}
 }
 
-// send fails with the first record that was not taken; Done tells which were.
+// send fails with the first record that was not taken; Done tells which were. The failure counts as sent where another
+// record was taken.
 func send(ctx context.Context, c Connector, a Action) (Done, error) {
 	results, err := c.(Sender).Send(ctx, a.Records)
-	if err == nil && len(results) != len(a.Records) {
-		err = &Error{Kind: Temporary, Sent: true, Err: fmt.Errorf("send: %d results for %d records", len(results), len(a.Records))}
+	done := Done{Results: results}
+	if err != nil {
+		return done, err
 	}
+	if len(results) != len(a.Records) {
+		return done, &Error{Kind: Temporary, Sent: true, Err: fmt.Errorf("send: %d results for %d records", len(results), len(a.Records))}
+	}
+	taken := false
 	for _, r := range results {
-		if err == nil && r.Err != nil {
+		taken = taken || r.Err == nil
+		if err == nil {
 			err = r.Err
 		}
 	}
-	return Done{Results: results}, err
+	if err == nil {
+		return done, nil
+	}
+	e := *AsError(err)
+	e.Sent = e.Sent || taken
+	return done, &e
 }
 
 func create(ctx context.Context, c Connector, a Action) (Done, error) {
@@ -228,6 +246,8 @@ func Can(c Connector, k ActionKind) bool {
 		_, ok = c.(Sender)
 	case Decide:
 		_, ok = c.(Decider)
+	case Revoke:
+		_, ok = c.(Revoker)
 	}
 	return ok
 }

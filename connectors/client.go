@@ -138,13 +138,22 @@ func (c *Client) Do(ctx context.Context, call Call) (Answer, error) {
 // vendor may have acted.
 func (a Answer) DecodeJSON(name string, v any) error {
 	if err := json.Unmarshal(a.Body, v); err != nil {
-		kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
-		if kind == "" {
-			kind = "no content type"
-		}
-		return &Error{Kind: Temporary, Sent: true, Status: a.Status, Err: fmt.Errorf("%s: the answer is not the JSON expected (%s)", name, Clean(kind, 60))}
+		return &Error{Kind: Temporary, Sent: true, Status: a.Status, Err: fmt.Errorf("%s: the answer is not the JSON expected (%s)", name, contentType(a.Header))}
 	}
 	return nil
+}
+
+// contentType names a type that is known, and none that could be anything.
+func contentType(h http.Header) string {
+	kind, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	switch kind {
+	case "application/json", "application/xml", "text/html", "text/plain", "text/xml":
+		return kind
+	case "":
+		return "no content type"
+	default:
+		return "another content type"
+	}
 }
 
 // Answered carries the body of an answer outside 2xx to the connector that asked, without the credentials of the request.

@@ -100,7 +100,7 @@ func (o opener) open(ctx context.Context, text []byte) (*connection, []byte, err
 	})
 	file, err := parser.ParseBytes(text, parser.ParseComments)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, connectors.WithoutSource(err)
 	}
 	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
 		return nil, nil, errors.New("exactly one document is wanted")
@@ -120,7 +120,8 @@ func (o opener) open(ctx context.Context, text []byte) (*connection, []byte, err
 }
 
 func decode(ctx context.Context, node ast.Node, v any) error {
-	return yaml.NewDecoder(bytes.NewReader(nil), yaml.Strict()).DecodeFromNodeContext(ctx, node, v)
+	err := yaml.NewDecoder(bytes.NewReader(nil), yaml.Strict()).DecodeFromNodeContext(ctx, node, v)
+	return connectors.WithoutSource(err) // the lines around a fault may hold a secret
 }
 
 // build opens the connector of a decoded document.

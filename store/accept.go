@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -30,93 +32,90 @@ type Receipt struct {
 //
 // Rows that others may be writing too are touched in the order of their keys, so that groups do not deadlock.
 func (t *Tx) Accept(ctx context.Context, arrivals []Arrival) ([]Receipt, error) {
-	receipts := make([]Receipt, len(arrivals))
-	var events []*Event
-	first := make(map[[2]string]int) // connection and dedupe: the arrival that is stored
-	fresh := make([]int, 0, len(arrivals))
-	for i := range arrivals {
-		a := &arrivals[i]
-		if a.Quarantine != nil {
-			continue
-		}
-		e := a.Event
-		e.clean()
-		if _, again := first[[2]string{e.Connection, e.Dedupe}]; again {
-			continue
-		}
-		first[[2]string{e.Connection, e.Dedupe}] = i
-		events = append(events, &e)
-		fresh = append(fresh, i)
-	}
-	known, err := t.dedupe(ctx, events)
-	if err != nil {
+	intakes := distinct(arrivals)
+	if err := t.dedupe(ctx, intakes); err != nil {
 		return nil, wrap("look for duplicates", err)
 	}
-	var stored []*Event
-	var opening []Case
-	for n, e := range events {
-		i := fresh[n]
-		if id, ok := known[[2]string{e.Connection, e.Dedupe}]; ok && id != e.ID {
-			receipts[i] = Receipt{EventID: id, Duplicate: true}
-			continue
-		}
-		receipts[i] = Receipt{EventID: e.ID}
-		stored = append(stored, e)
-		if e.RequestID != "" {
-			opening = append(opening, arrivals[i].Case.openedBy(e))
+	var fresh []*intake
+	for _, in := range intakes {
+		if !in.receipt.Duplicate {
+			fresh = append(fresh, in)
 		}
 	}
-	cases, err := t.openCases(ctx, opening)
-	if err != nil {
+	if err := t.openCases(ctx, fresh); err != nil {
 		return nil, wrap("open cases", err)
 	}
-	for _, e := range stored {
-		if e.RequestID != "" {
-			e.CaseID = cases[caseKey{e.Connection, e.Tenant, e.RequestID}]
-		}
-	}
-	if err := t.insertEvents(ctx, stored); err != nil {
+	if err := t.insertEvents(ctx, fresh); err != nil {
 		return nil, wrap("store events", err)
 	}
-	if err := t.caseOfDuplicates(ctx, receipts); err != nil {
+	if err := t.casesOfDuplicates(ctx, intakes); err != nil {
 		return nil, wrap("read cases of duplicates", err)
 	}
-	byID := make(map[string]*Event, len(stored))
-	for _, e := range stored {
-		byID[e.ID] = e
-	}
+	receipts := make([]Receipt, len(arrivals))
 	var entries []Entry
-	for i := range arrivals {
-		r := &receipts[i]
-		switch a := &arrivals[i]; {
-		case a.Quarantine != nil:
-			q, err := t.quarantine(ctx, *a.Quarantine)
-			if err != nil {
-				return nil, err
-			}
-			r.QuarantineID = q.ID
-			entries = append(entries, q.entry())
-		case r.EventID == "": // repeats an earlier one of this group
-			e := a.Event
-			e.clean()
-			*r = receipts[first[[2]string{e.Connection, e.Dedupe}]]
-			if e := byID[r.EventID]; e != nil {
-				r.CaseID = e.CaseID
-			}
-			r.Duplicate = true
-		case !r.Duplicate:
-			e := byID[r.EventID]
-			r.CaseID = e.CaseID
-			entries = append(entries, e.entry())
+	for _, in := range intakes {
+		if !in.receipt.Duplicate {
+			entries = append(entries, in.event.entry())
 		}
+		for _, i := range in.arrivals {
+			receipts[i] = in.receipt
+			in.receipt.Duplicate = true // for those after the first
+		}
+	}
+	for i, a := range arrivals {
+		if a.Quarantine == nil {
+			continue
+		}
+		q, err := t.quarantine(ctx, *a.Quarantine)
+		if err != nil {
+			return nil, err
+		}
+		receipts[i].QuarantineID = q.ID
+		entries = append(entries, q.entry())
 	}
 	if err := t.RecordAll(ctx, entries); err != nil {
 		return nil, err
 	}
-	if len(stored) > 0 {
+	if len(fresh) > 0 {
 		t.Wake(WakePlan)
 	}
 	return receipts, nil
+}
+
+// intake is one event of a group.
+type intake struct {
+	event    Event
+	opens    Case // as the event would open it
+	receipt  Receipt
+	arrivals []int // those that brought it
+}
+
+// identity is what an event is known by.
+type identity struct{ connection, dedupe string }
+
+func (in *intake) identity() identity { return identity{in.event.Connection, in.event.Dedupe} }
+
+// distinct gives the events of a group in their order, each once.
+func distinct(arrivals []Arrival) []*intake {
+	var intakes []*intake
+	seen := make(map[identity]*intake)
+	for i, a := range arrivals {
+		if a.Quarantine != nil {
+			continue
+		}
+		in := &intake{event: a.Event}
+		in.event.clean()
+		if known, ok := seen[in.identity()]; ok {
+			known.arrivals = append(known.arrivals, i)
+			continue
+		}
+		in.opens = a.Case.openedBy(&in.event)
+		in.receipt.EventID = in.event.ID
+		in.arrivals = []int{i}
+		seen[in.identity()] = in
+		intakes = append(intakes, in)
+	}
+	return intakes
 }
 
 // clean gives the event what it needs to be stored, in a form both engines take.
@@ -143,26 +142,23 @@ func (e *Event) entry() Entry {
 	}}
 }
 
-// dedupe claims the identities and answers, for each that has an event, which one.
-func (t *Tx) dedupe(ctx context.Context, events []*Event) (map[[2]string]string, error) {
-	sorted := slices.Clone(events)
-	slices.SortFunc(sorted, func(a, b *Event) int {
-		if c := strings.Compare(a.Connection, b.Connection); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Dedupe, b.Dedupe)
+// dedupe claims the identities of events, and marks those that have an event already.
+func (t *Tx) dedupe(ctx context.Context, intakes []*intake) error {
+	sorted := slices.Clone(intakes)
+	slices.SortFunc(sorted, func(a, b *intake) int {
+		return cmp.Or(strings.Compare(a.event.Connection, b.event.Connection), strings.Compare(a.event.Dedupe, b.event.Dedupe))
 	})
-	known := make(map[[2]string]string)
 	for part := range slices.Chunk(sorted, batch) {
 		var insert, look []any
-		for _, e := range part {
+		for _, in := range part {
+			e := &in.event
 			insert = append(insert, e.Connection, e.Dedupe, e.ID, millis(e.ReceivedAt))
 			look = append(look, e.Connection, e.Dedupe)
 		}
 		n, err := t.exec(ctx, `INSERT INTO dedupes (connection, dedupe, event_id, seen_at) VALUES `+
 			tuples(len(part), plain(4)...)+` ON CONFLICT DO NOTHING`, insert...)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if n == int64(len(part)) {
 			continue
@@ -170,22 +166,33 @@ func (t *Tx) dedupe(ctx context.Context, events []*Event) (map[[2]string]string,
 		rows, err := all(ctx, t.Queries, triple, `SELECT connection, dedupe, event_id FROM dedupes
 			WHERE (connection, dedupe) IN (VALUES `+tuples(len(part), plain(2)...)+`)`, look...)
 		if err != nil {
-			return nil, err
+			return err
 		}
+		known := make(map[identity]string, len(rows))
 		for _, r := range rows {
-			known[[2]string{r[0], r[1]}] = r[2]
+			known[identity{r[0], r[1]}] = r[2]
+		}
+		for _, in := range part {
+			id, ok := known[in.identity()]
+			if !ok {
+				return fmt.Errorf("%w: an identity is neither new nor known", ErrConflict)
+			}
+			if id != in.event.ID {
+				in.receipt = Receipt{EventID: id, Duplicate: true}
+			}
 		}
 	}
-	return known, nil
+	return nil
 }
 
 func triple(v *[3]string) []any { return []any{&v[0], &v[1], &v[2]} }
 
 // insertEvents stores events in the order of their arrival, which numbers them.
-func (t *Tx) insertEvents(ctx context.Context, events []*Event) error {
-	for part := range slices.Chunk(events, batch) {
+func (t *Tx) insertEvents(ctx context.Context, fresh []*intake) error {
+	for part := range slices.Chunk(fresh, batch) {
 		args := make([]any, 0, len(part)*15)
-		for _, e := range part {
+		for _, in := range part {
+			e := &in.event
 			args = append(args, e.ID, e.Connection, e.Dedupe, e.Kind, e.Tenant, e.RequestID, nullable(e.CaseID),
 				millis(e.ReceivedAt), bytesOf(e.Body), e.ContentType, text(string(e.Normal)), e.State, millis(e.PlannedAt),
 				bit(e.Test), bit(e.Edited))
@@ -199,29 +206,23 @@ func (t *Tx) insertEvents(ctx context.Context, events []*Event) error {
 	return nil
 }
 
-// caseOfDuplicates completes the receipts of events stored earlier. An event may be gone while its identity is still
+// casesOfDuplicates completes the receipts of events stored earlier. An event may be gone while its identity is still
 // known; its receipt then has no case.
-func (t *Tx) caseOfDuplicates(ctx context.Context, receipts []Receipt) error {
-	var ids []string
-	for _, r := range receipts {
-		if r.Duplicate {
-			ids = append(ids, r.EventID)
+func (t *Tx) casesOfDuplicates(ctx context.Context, intakes []*intake) error {
+	duplicates := make(map[string]*intake)
+	for _, in := range intakes {
+		if in.receipt.Duplicate {
+			duplicates[in.receipt.EventID] = in
 		}
 	}
-	cases := make(map[string]string)
-	for part := range slices.Chunk(ids, batch) {
+	for part := range slices.Chunk(slices.Collect(maps.Keys(duplicates)), batch) {
 		rows, err := all(ctx, t.Queries, pair, `SELECT id, COALESCE(case_id, '') FROM events WHERE id IN `+
 			list(1, len(part)), anys(part)...)
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
-			cases[r[0]] = r[1]
-		}
-	}
-	for i := range receipts {
-		if receipts[i].Duplicate {
-			receipts[i].CaseID = cases[receipts[i].EventID]
+			duplicates[r[0]].receipt.CaseID = r[1]
 		}
 	}
 	return nil
@@ -233,12 +234,8 @@ func pair(v *[2]string) []any { return []any{&v[0], &v[1]} }
 type caseKey struct{ connection, tenant, requestID string }
 
 func (k caseKey) compare(o caseKey) int {
-	for _, c := range []int{strings.Compare(k.connection, o.connection), strings.Compare(k.tenant, o.tenant)} {
-		if c != 0 {
-			return c
-		}
-	}
-	return strings.Compare(k.requestID, o.requestID)
+	return cmp.Or(strings.Compare(k.connection, o.connection), strings.Compare(k.tenant, o.tenant),
+		strings.Compare(k.requestID, o.requestID))
 }
 
 // openedBy is the case as the event opens it.
@@ -256,56 +253,72 @@ func (c Case) openedBy(e *Event) Case {
 	return c
 }
 
-// openCases opens the cases that are not there yet and answers the ids of all. A case one of whose events had its body
-// edited is marked for good.
-func (t *Tx) openCases(ctx context.Context, cases []Case) (map[caseKey]string, error) {
-	slices.SortStableFunc(cases, func(a, b Case) int { return a.key().compare(b.key()) })
-	ids := make(map[caseKey]string)
-	edited := make(map[caseKey]bool)
-	var distinct []Case
-	for _, c := range cases {
-		if n := len(distinct); n == 0 || distinct[n-1].key() != c.key() {
-			distinct = append(distinct, c)
-		}
-		edited[c.key()] = edited[c.key()] || c.EditedBody
-	}
-	for part := range slices.Chunk(distinct, batch) {
-		var insert, look []any
-		for _, c := range part {
-			insert = append(insert, c.ID, c.Connection, c.Tenant, c.RequestID, nullable(c.ParentID), c.Kind, c.State,
-				text(c.Requester), text(c.Subject), text(c.Severity), millis(c.OpenedAt), millis(c.UpdatedAt),
-				bit(edited[c.key()]))
-			look = append(look, c.Connection, c.Tenant, c.RequestID)
-		}
-		n, err := t.exec(ctx, `INSERT INTO cases (id, connection, tenant, request_id, parent_id, kind, state, requester,
-			subject, severity, opened_at, updated_at, edited_body) VALUES `+tuples(len(part), plain(13)...)+
-			` ON CONFLICT (connection, tenant, request_id) DO NOTHING`, insert...)
-		if err != nil {
-			return nil, err
-		}
-		if n == int64(len(part)) {
-			for _, c := range part {
-				ids[c.key()] = c.ID
-			}
+// openCases puts events into their cases and opens those that are not there yet.
+func (t *Tx) openCases(ctx context.Context, fresh []*intake) error {
+	cases := make(map[caseKey]*Case)
+	for _, in := range fresh {
+		if in.event.RequestID == "" {
 			continue
 		}
-		rows, err := all(ctx, t.Queries, (*Case).fields, `SELECT `+caseColumns+` FROM cases
-			WHERE (connection, tenant, request_id) IN (VALUES `+tuples(len(part), plain(3)...)+`) ORDER BY id`, look...)
-		if err != nil {
-			return nil, err
+		c, ok := cases[in.opens.key()]
+		if !ok {
+			cases[in.opens.key()] = &in.opens
+			continue
 		}
-		for _, c := range rows {
-			ids[c.key()] = c.ID
-			if !edited[c.key()] || c.EditedBody {
-				continue
-			}
-			if _, err := t.exec(ctx, `UPDATE cases SET edited_body = 1 WHERE id = $1`, c.ID); err != nil {
-				return nil, err
-			}
+		c.EditedBody = c.EditedBody || in.opens.EditedBody
+	}
+	sorted := slices.SortedFunc(maps.Values(cases), func(a, b *Case) int { return a.key().compare(b.key()) })
+	for part := range slices.Chunk(sorted, batch) {
+		if err := t.openPart(ctx, part); err != nil {
+			return err
 		}
 	}
-	if len(ids) != len(distinct) {
-		return nil, fmt.Errorf("%w: a case is neither new nor there", ErrConflict)
+	for _, in := range fresh {
+		if in.event.RequestID == "" {
+			continue
+		}
+		in.event.CaseID = cases[in.opens.key()].ID
+		in.receipt.CaseID = in.event.CaseID
 	}
-	return ids, nil
+	return nil
+}
+
+// openPart stores the cases that are not there yet, and gives those that are their ids. A case one of whose events had
+// its body edited is marked for good.
+func (t *Tx) openPart(ctx context.Context, cases []*Case) error {
+	var insert, look []any
+	for _, c := range cases {
+		insert = append(insert, c.ID, c.Connection, c.Tenant, c.RequestID, nullable(c.ParentID), c.Kind, c.State,
+			text(c.Requester), text(c.Subject), text(c.Severity), millis(c.OpenedAt), millis(c.UpdatedAt), bit(c.EditedBody))
+		look = append(look, c.Connection, c.Tenant, c.RequestID)
+	}
+	n, err := t.exec(ctx, `INSERT INTO cases (id, connection, tenant, request_id, parent_id, kind, state, requester,
+		subject, severity, opened_at, updated_at, edited_body) VALUES `+tuples(len(cases), plain(13)...)+
+		` ON CONFLICT (connection, tenant, request_id) DO NOTHING`, insert...)
+	if err != nil || n == int64(len(cases)) {
+		return err
+	}
+	there, err := all(ctx, t.Queries, (*Case).fields, `SELECT `+caseColumns+` FROM cases
+		WHERE (connection, tenant, request_id) IN (VALUES `+tuples(len(cases), plain(3)...)+`)`, look...)
+	if err != nil {
+		return err
+	}
+	found := make(map[caseKey]Case, len(there))
+	for _, c := range there {
+		found[c.key()] = c
+	}
+	for _, c := range cases {
+		old, ok := found[c.key()]
+		if !ok {
+			return fmt.Errorf("%w: a case is neither new nor there", ErrConflict)
+		}
+		c.ID = old.ID
+		if !c.EditedBody || old.EditedBody {
+			continue
+		}
+		if _, err := t.exec(ctx, `UPDATE cases SET edited_body = 1 WHERE id = $1`, c.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -47,8 +47,7 @@ func (d *Decision) fields() []any {
 		&d.DeliveryID, (*document)(&d.Detail)}
 }
 
-// AddDecision stores the decision of a case, which has one for ever: a second is ErrConflict, and ends the
-// transaction.
+// AddDecision stores the decision of a case, which has one for ever: a second is ErrConflict.
 func (t *Tx) AddDecision(ctx context.Context, d Decision) error {
 	if d.ID == "" {
 		d.ID = NewID()
@@ -56,7 +55,8 @@ func (t *Tx) AddDecision(ctx context.Context, d Decision) error {
 	if d.State == "" {
 		d.State = DecisionOwed
 	}
-	_, err := t.exec(ctx, `INSERT INTO decisions (`+decisionColumns+`) VALUES `+tuples(1, plain(20)...),
+	err := t.change(ctx, ErrConflict, `INSERT INTO decisions (`+decisionColumns+`) VALUES `+tuples(1, plain(20)...)+
+		` ON CONFLICT DO NOTHING`,
 		d.ID, d.CaseID, d.LinkID, d.Outcome, text(d.By), text(d.ByName), text(d.Reason), d.Origin, text(d.Claim), d.Rule,
 		d.Policy, d.RuleVersion, d.PolicyVersion, millis(d.At), millis(d.RecordedAt), bit(d.Once), int64(d.Length), d.State,
 		d.DeliveryID, text(string(d.Detail)))

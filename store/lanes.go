@@ -42,16 +42,27 @@ func (t *Tx) lockCases(ctx context.Context, ids []string) error {
 
 // free makes the head ready in the lanes of these rows, where it is pending and nothing is ready or running, and wakes
 // its connection. The head of a lane need not be what is running: a replayed row may have come before it meanwhile.
+//
+// Heads are read before they are written, since an UPDATE over a subquery of theirs makes PostgreSQL go through all that
+// is pending.
 func (t *Tx) free(ctx context.Context, ids []string) error {
 	for part := range slices.Chunk(ids, batch) {
+		heads, err := all(ctx, t.Queries, single[string], `SELECT COALESCE((
+				SELECT n.id FROM deliveries AS n WHERE n.case_id = f.case_id AND n.lane = f.lane AND `+inTheWay+`
+				ORDER BY n.seq LIMIT 1
+			), '') FROM deliveries AS f WHERE f.id IN `+list(1, len(part))+` AND f.mode = 'live'`, anys(part)...)
+		if err != nil {
+			return wrap("read heads of lanes", err)
+		}
+		heads = slices.DeleteFunc(heads, func(id string) bool { return id == "" })
+		if len(heads) == 0 {
+			continue
+		}
 		connections, err := all(ctx, t.Queries, single[string], `UPDATE deliveries SET ready = 1
-			WHERE ready = 0 AND state = 'pending' AND id IN (
-				SELECT (SELECT n.id FROM deliveries AS n WHERE n.case_id = f.case_id AND n.lane = f.lane
-					AND `+inTheWay+` ORDER BY n.seq LIMIT 1)
-				FROM deliveries AS f WHERE f.id IN `+list(1, len(part))+` AND f.mode = 'live'
-			) AND NOT EXISTS (SELECT 1 FROM deliveries AS r
-				WHERE r.case_id = deliveries.case_id AND r.lane = deliveries.lane AND r.ready = 1)
-			RETURNING connection`, anys(part)...)
+			WHERE id IN `+list(1, len(heads))+` AND ready = 0 AND state = 'pending'
+				AND NOT EXISTS (SELECT 1 FROM deliveries AS r
+					WHERE r.case_id = deliveries.case_id AND r.lane = deliveries.lane AND r.ready = 1)
+			RETURNING connection`, anys(heads)...)
 		if err != nil {
 			return wrap("free lanes", err)
 		}

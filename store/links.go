@@ -53,7 +53,8 @@ func (l *Link) fields() []any {
 		(*stamp)(&l.LinkedAt)}
 }
 
-// AddLink makes the link of a case at a desk and slot, or answers the one there is; created tells which.
+// AddLink makes the link of a case at a desk and slot, or answers the one there is; created tells which. ErrConflict
+// when the key is another link's.
 func (t *Tx) AddLink(ctx context.Context, l Link) (link Link, created bool, err error) {
 	if l.ID == "" {
 		l.ID = NewID()
@@ -65,7 +66,7 @@ func (t *Tx) AddLink(ctx context.Context, l Link) (link Link, created bool, err 
 		l.State = LinkPlanned
 	}
 	n, err := t.exec(ctx, `INSERT INTO links (`+linkColumns+`) VALUES `+tuples(1, plain(18)...)+
-		` ON CONFLICT (case_id, desk, slot) DO NOTHING`,
+		` ON CONFLICT DO NOTHING`,
 		l.ID, l.CaseID, l.Desk, l.Slot, l.Key, text(l.RefID), text(l.RefKey), text(l.RefURL), l.Rule, l.Policy, l.RuleVersion,
 		l.PolicyVersion, text(l.Project), text(l.Type), l.Opening, l.State, millis(l.CreatedAt), millis(l.LinkedAt))
 	if err != nil || n > 0 {
@@ -73,7 +74,10 @@ func (t *Tx) AddLink(ctx context.Context, l Link) (link Link, created bool, err 
 	}
 	l, err = one(ctx, t.Queries, (*Link).fields, `SELECT `+linkColumns+` FROM links
 		WHERE case_id = $1 AND desk = $2 AND slot = $3`, l.CaseID, l.Desk, l.Slot)
-	return l, false, wrap("read link", err)
+	if errors.Is(err, ErrNotFound) {
+		err = fmt.Errorf("%w: its key is another link's", ErrConflict)
+	}
+	return l, false, wrap("add link", err)
 }
 
 // SetLinkRef ties the link to its ticket. A link is never moved to another ticket: ErrConflict.

@@ -23,12 +23,13 @@ func (v *Vote) fields() []any {
 	return []any{&v.ID, &v.CaseID, &v.LinkID, &v.Person, &v.Account, &v.Outcome, &v.Reason, (*stamp)(&v.At)}
 }
 
-// AddVote stores a vote. A vote whose id is known is ErrConflict, and ends the transaction.
+// AddVote stores a vote. A vote whose id is known is ErrConflict.
 func (t *Tx) AddVote(ctx context.Context, v Vote) error {
 	if v.ID == "" {
 		v.ID = NewID()
 	}
-	_, err := t.exec(ctx, `INSERT INTO votes (`+voteColumns+`) VALUES `+tuples(1, plain(8)...),
+	err := t.change(ctx, ErrConflict, `INSERT INTO votes (`+voteColumns+`) VALUES `+tuples(1, plain(8)...)+
+		` ON CONFLICT DO NOTHING`,
 		v.ID, v.CaseID, v.LinkID, text(v.Person), text(v.Account), v.Outcome, text(v.Reason), millis(v.At))
 	return wrap("add vote", err)
 }

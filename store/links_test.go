@@ -1,0 +1,88 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/store"
+	"github.com/drawbridge-itsm/drawbridge/store/storetest"
+)
+
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	storetest.Engines(t, func(t *testing.T, engine string) {
+		s := storetest.New(t, engine)
+		caseID := openCase(t, s, "r1")
+		want := store.Link{CaseID: caseID, Desk: "jira", Slot: "main", Key: "k1", Rule: "apps", RuleVersion: 3, Policy: "p",
+			PolicyVersion: 4, Project: "ITSEC", Type: "Access", Opening: "ev", State: store.LinkPlanned, CreatedAt: start}
+		var again store.Link
+		in(t, s, func(tx *store.Tx) error {
+			l, created, err := tx.AddLink(t.Context(), want)
+			if err != nil || !created {
+				t.Errorf("AddLink = %v, %v", created, err)
+			}
+			want.ID = l.ID
+			second := want
+			second.ID, second.Key, second.Rule = "", "k2", "other"
+			again, created, err = tx.AddLink(t.Context(), second)
+			if created {
+				t.Error("a second link was made")
+			}
+			return err
+		})
+		same(t, "existing link", again, want)
+
+		err := s.InTx(t.Context(), func(tx *store.Tx) error {
+			_, _, err := tx.AddLink(t.Context(), store.Link{CaseID: caseID, Desk: "jira", Slot: "second", Key: "k1"})
+			return err
+		})
+		wantErr(t, "a key twice", err, store.ErrConflict)
+		if ls, err := s.OpenLinks(t.Context(), "jira", "", 10); err != nil || len(ls) != 0 {
+			t.Errorf("OpenLinks before there is a ticket = %v, %v", ls, err)
+		}
+		ref := store.Ref{ID: "10001", Key: "ITSEC-1", URL: "https://jira/ITSEC-1"}
+		in(t, s, func(tx *store.Tx) error {
+			if err := tx.SetLinkRef(t.Context(), want.ID, ref, at(time.Second)); err != nil {
+				return err
+			}
+			return tx.SetLinkRef(t.Context(), want.ID, ref, at(time.Second))
+		})
+		want.RefID, want.RefKey, want.RefURL, want.LinkedAt, want.State = ref.ID, ref.Key, ref.URL, at(time.Second), store.LinkLinked
+		reads := map[string]func() (store.Link, error){
+			"Link":      func() (store.Link, error) { return s.Link(t.Context(), want.ID) },
+			"LinkByRef": func() (store.Link, error) { return s.LinkByRef(t.Context(), "jira", "10001") },
+			"LinkByKey": func() (store.Link, error) { return s.LinkByKey(t.Context(), "k1") },
+			"LinksOfCase": func() (store.Link, error) {
+				ls, err := s.LinksOfCase(t.Context(), caseID)
+				return ls[0], err
+			},
+			"OpenLinks": func() (store.Link, error) {
+				ls, err := s.OpenLinks(t.Context(), "jira", "", 10)
+				return ls[0], err
+			},
+		}
+		for name, read := range reads {
+			got, err := read()
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			same(t, name, got, want)
+		}
+		err = s.InTx(t.Context(), func(tx *store.Tx) error {
+			return tx.SetLinkRef(t.Context(), want.ID, store.Ref{ID: "10002"}, start)
+		})
+		wantErr(t, "another ticket", err, store.ErrConflict)
+		err = s.InTx(t.Context(), func(tx *store.Tx) error { return tx.SetLinkRef(t.Context(), "none", ref, start) })
+		wantErr(t, "no link", err, store.ErrNotFound)
+
+		if ls, err := s.OpenLinks(t.Context(), "jira", want.ID, 10); err != nil || len(ls) != 0 {
+			t.Errorf("OpenLinks after the last = %v, %v", ls, err)
+		}
+		in(t, s, func(tx *store.Tx) error { return tx.SetLinkState(t.Context(), want.ID, store.LinkGone) })
+		if ls, err := s.OpenLinks(t.Context(), "jira", "", 10); err != nil || len(ls) != 0 {
+			t.Errorf("OpenLinks of a ticket that is gone = %v, %v", ls, err)
+		}
+		_, err = s.LinkByRef(t.Context(), "jira", "")
+		wantErr(t, "LinkByRef of no ticket", err, store.ErrNotFound)
+	})
+}

@@ -54,6 +54,23 @@ func (b Bearer) wrap(c *Client) http.RoundTripper {
 	}}
 }
 
+// Scheme is a fixed token in the Authorization header after a word of the vendor's own: "APIKey TOKEN".
+type Scheme struct {
+	Word  string
+	Token Secret
+}
+
+func (s Scheme) wrap(c *Client) http.RoundTripper {
+	return &signer{next: c.tripper, sign: func(r *http.Request) error {
+		token, err := c.vault.Reveal(s.Token)
+		if err != nil {
+			return err
+		}
+		r.Header.Set("Authorization", s.Word+" "+token)
+		return nil
+	}}
+}
+
 type signer struct {
 	next http.RoundTripper
 	sign func(*http.Request) error

@@ -143,7 +143,7 @@ func Do(ctx context.Context, c Connector, a Action) (Done, error) {
 	if !Can(c, a.Kind) {
 		return Done{}, Permanently("%s: %w", a.Kind, ErrUnsupported)
 	}
-	if !a.whole() {
+	if !a.Whole() {
 		return Done{}, Permanently("%s: the action lacks the part its kind needs", a.Kind)
 	}
 	switch a.Kind {
@@ -168,8 +168,8 @@ func Do(ctx context.Context, c Connector, a Action) (Done, error) {
 	}
 }
 
-// whole tells whether a carries the part its kind needs. Without a key a create could not be found again.
-func (a Action) whole() bool {
+// Whole tells whether a carries the part its kind needs. Without a key a create could not be found again.
+func (a Action) Whole() bool {
 	switch a.Kind {
 	case Create:
 		return a.Key != "" && a.Ticket != nil
@@ -181,7 +181,7 @@ func (a Action) whole() bool {
 		return a.Move != nil
 	case Attach:
 		return a.File != nil
-	case Decide:
+	case Decide, Revoke:
 		return a.Decision != nil
 	default:
 		return true

@@ -59,6 +59,9 @@ func NewClient(o Outbound, vault *Vault, now func() time.Time) (*Client, error) 
 func (c *Client) With(a Auth) *Client {
 	twin := *c
 	twin.tripper = a.wrap(c)
+	if h, ok := a.(Headers); ok {
+		twin.headers = h.besides(c)
+	}
 	return &twin
 }
 

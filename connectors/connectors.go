@@ -195,20 +195,22 @@ type Account struct {
 // Snapshot is a ticket as fetched with our credentials. It is evidence: a connector reports what the desk says and
 // judges nothing.
 type Snapshot struct {
-	Ref       Ref            `json:"ref"`
-	Key       string         `json:"key"`  // our key as found on the ticket; empty: it carries none
-	Ours      bool           `json:"ours"` // created by the account we work with
-	Status    string         `json:"status"`
-	Category  string         `json:"category,omitempty"` // the desk's status category: new, open, done in its own words
-	Summary   string         `json:"summary,omitempty"`
-	Priority  string         `json:"priority,omitempty"`
-	Fields    map[string]any `json:"fields,omitempty"`
-	Creator   Account        `json:"creator"`
-	Created   time.Time      `json:"created"`
-	Updated   time.Time      `json:"updated"`
-	History   []Step         `json:"history"` // oldest first, complete: a connector that cannot read all of it fails
-	Approvals []Approval     `json:"approvals,omitempty"`
-	Files     []FileInfo     `json:"files,omitempty"`
+	Ref      Ref    `json:"ref"`
+	Key      string `json:"key"`  // our key as found on the ticket; empty: it carries none
+	Ours     bool   `json:"ours"` // created by the account we work with
+	Status   string `json:"status"`
+	Category string `json:"category,omitempty"` // the desk's status category: new, open, done in its own words
+	Summary  string `json:"summary,omitempty"`
+	Priority string `json:"priority,omitempty"`
+	// Description is the text as the desk keeps it, in the desk's own format: to notice edits, not to show.
+	Description string         `json:"description,omitempty"`
+	Fields      map[string]any `json:"fields,omitempty"`
+	Creator     Account        `json:"creator"`
+	Created     time.Time      `json:"created"`
+	Updated     time.Time      `json:"updated"`
+	History     []Step         `json:"history"` // oldest first, complete: a connector that cannot read all of it fails
+	Approvals   []Approval     `json:"approvals,omitempty"`
+	Files       []FileInfo     `json:"files,omitempty"`
 }
 
 // Step is one entry of a ticket's history: one field changed by one account.
@@ -221,13 +223,14 @@ type Step struct {
 	To    string    `json:"to"`
 }
 
-// Approval is a desk's native approval record.
+// Approval is one person's part in a desk's native approval. A desk may ask several times; entries are in the order
+// asked, and those with the same ID belong to one approval.
 type Approval struct {
 	ID      string    `json:"id"`
 	By      Account   `json:"by"`
-	Outcome Outcome   `json:"outcome"`
+	Outcome Outcome   `json:"outcome"` // what this person answered; Pending until then
 	At      time.Time `json:"at,omitzero"`
-	Final   bool      `json:"final"` // the desk counts its approval as complete
+	Final   Outcome   `json:"final"` // what the approval as a whole came to; Pending while the desk waits
 }
 
 // FileInfo describes an attachment found on a ticket.

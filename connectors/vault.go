@@ -41,7 +41,7 @@ func (v *Vault) Reveal(s Secret) (string, error) {
 	case byFile:
 		return v.read(*s.text)
 	case bySealed:
-		return v.open(*s.text)
+		return v.Open(*s.text)
 	default:
 		return *s.text, nil
 	}
@@ -91,7 +91,8 @@ func (v *Vault) Seal(value string) (string, error) {
 	return v.Current + ":" + base64.RawStdEncoding.EncodeToString(box), nil
 }
 
-func (v *Vault) open(sealed string) (string, error) {
+// Open decrypts what Seal made, under whichever of the keys it names.
+func (v *Vault) Open(sealed string) (string, error) {
 	id, text, _ := strings.Cut(sealed, ":")
 	aead, err := v.aead(id)
 	if err != nil {

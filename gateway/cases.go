@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,7 +63,7 @@ type DecisionView struct {
 	By      string    `json:"by,omitempty"`
 	ByName  string    `json:"by_name"`
 	Origin  string    `json:"origin"`
-	At      time.Time `json:"at"`
+	At      time.Time `json:"at,omitzero"` // a tool that decided itself may not say when
 	State   string    `json:"state"`
 	Reason  string    `json:"reason,omitempty"`
 	Once    bool      `json:"once,omitempty"`
@@ -102,18 +103,24 @@ type EntryView struct {
 	Content json.RawMessage `json:"content"`
 }
 
-// Cases lists cases.
+const pageOfCases = 50
+
+// Cases lists cases, 50 when the filter has no limit.
 func (g *Gateway) Cases(ctx context.Context, f store.CaseFilter) (CaseList, error) {
+	limit := cmp.Or(f.Limit, pageOfCases)
+	f.Limit = limit + 1 // tells whether there are more
 	found, err := g.store.Cases(ctx, f)
 	if err != nil {
 		return CaseList{}, err
 	}
-	list := CaseList{Cases: make([]CaseSummary, len(found))}
+	var next string
+	if len(found) > limit {
+		found = found[:limit]
+		next = found[limit-1].ID
+	}
+	list := CaseList{Cases: make([]CaseSummary, len(found)), Next: next}
 	for i, c := range found {
 		list.Cases[i] = summary(c)
-	}
-	if len(found) == f.Limit {
-		list.Next = found[len(found)-1].ID
 	}
 	return list, nil
 }

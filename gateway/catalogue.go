@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/mapping"
@@ -31,17 +32,18 @@ type catalogue struct {
 	tables      map[string]*mapping.Table
 	people      map[string]*mapping.People
 	humans      map[string]bool // names of people
+	ruleNames   map[string]bool
 }
 
 type policy struct {
-	*mapping.Policy
+	*mapping.PolicyProgram
 	version int64
 }
 
 func emptyCatalogue() *catalogue {
 	return &catalogue{
 		connections: map[string]*connection{}, rules: map[string][]*rule{}, policies: map[string]policy{},
-		tables: map[string]*mapping.Table{}, people: map[string]*mapping.People{}, humans: map[string]bool{},
+		tables: map[string]*mapping.Table{}, people: map[string]*mapping.People{}, humans: map[string]bool{}, ruleNames: map[string]bool{},
 	}
 }
 
@@ -61,9 +63,19 @@ func (c *catalogue) rulesFor(source, kind string) []*rule {
 type Fault struct {
 	Kind, Name string
 	Err        error
+	Given      int // which of the texts given it is, from 1; 0: one that was published before
 }
 
-func (f *Fault) Error() string { return fmt.Sprintf("%s %s: %v", f.Kind, f.Name, f.Err) }
+// Error gives a line for each single fault, each with the document's name in front.
+func (f *Fault) Error() string {
+	head := f.Kind + " " + f.Name + ": "
+	lines := strings.Split(f.Err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = head + strings.TrimPrefix(line, f.Name+": ")
+	}
+	return strings.Join(lines, "\n")
+}
+
 func (f *Fault) Unwrap() error { return f.Err }
 
 // newCatalogue opens and compiles documents. Connections unchanged since the previous catalogue are kept, with their
@@ -75,7 +87,7 @@ func newCatalogue(ctx context.Context, o opener, docs []store.Document, version 
 	var faults []*Fault
 	fault := func(d store.Document, err error) {
 		if err != nil {
-			faults = append(faults, &Fault{d.Kind, d.Name, err})
+			faults = append(faults, &Fault{Kind: d.Kind, Name: d.Name, Err: err})
 		}
 	}
 	var rules []store.Document
@@ -84,7 +96,7 @@ func newCatalogue(ctx context.Context, o opener, docs []store.Document, version 
 		case kindConnection:
 			fault(d, c.addConnection(ctx, o, d, previous))
 		case kindPolicy:
-			p, err := mapping.ParsePolicy([]byte(d.Text))
+			p, err := compilePolicy(d.Text)
 			if err == nil {
 				c.policies[d.Name] = policy{p, d.Version}
 			}
@@ -98,6 +110,7 @@ func newCatalogue(ctx context.Context, o opener, docs []store.Document, version 
 		case kindPeople:
 			fault(d, c.addPeople(d))
 		case kindRule:
+			c.ruleNames[d.Name] = true
 			rules = append(rules, d)
 		default:
 			fault(d, fmt.Errorf("there is no kind %q; there are Connection, Rule, Policy, Table and People", d.Kind))
@@ -126,7 +139,7 @@ func (c *catalogue) addConnection(ctx context.Context, o opener, d store.Documen
 			return nil
 		}
 	}
-	conn, _, err := o.open(ctx, []byte(d.Text))
+	conn, _, err := o.open(ctx, []byte(d.Text), "")
 	if err == nil && conn.doc.Name != d.Name {
 		err = fmt.Errorf("the document names itself %q", conn.doc.Name)
 	}
@@ -154,11 +167,38 @@ func (c *catalogue) addPeople(d store.Document) error {
 	return nil
 }
 
+// compilePolicy reads a policy. Its conditions may see events of any source, so their data is open.
+func compilePolicy(text string) (*mapping.PolicyProgram, error) {
+	p, err := mapping.ParsePolicy([]byte(text))
+	if err != nil {
+		return nil, err
+	}
+	return mapping.CompilePolicy(p, mapping.Env{})
+}
+
+// checkPolicy refuses names that stand nowhere: an approver nobody can be is one fewer than the author thinks.
 func (c *catalogue) checkPolicy(p policy) error {
 	var faults []error
-	for _, name := range p.Approvers.People {
-		if !c.humans[name] {
-			faults = append(faults, fmt.Errorf("approvers.people: %s stands in no People document", name))
+	people := func(path string, a mapping.Approvers) {
+		for _, name := range a.People {
+			if !c.humans[name] {
+				faults = append(faults, fmt.Errorf("%s.people: %s stands in no People document", path, name))
+			}
+		}
+	}
+	for _, t := range p.Policy().Terms() {
+		people("approvers", t.Approvers)
+		if t.Revoke != nil {
+			people("revoke", *t.Revoke)
+		}
+		if t.Deadline == nil {
+			continue
+		}
+		if t.Deadline.Deputy != nil {
+			people("deadline.deputy", t.Deadline.Deputy.Approvers)
+		}
+		if second := t.Deadline.Second; second != nil && !c.ruleNames[second.Rule] {
+			faults = append(faults, fmt.Errorf("deadline.second.rule: there is no rule %q%s", second.Rule, among(sortedKeys(c.ruleNames))))
 		}
 	}
 	return errors.Join(faults...)
@@ -188,9 +228,11 @@ func (c *catalogue) env(r *mapping.Rule) mapping.Env {
 		if env.Data == nil {
 			env.Data = map[string][]mapping.Field{}
 		}
+		fields := env.Data[t.Kind] // a kind stays known where it declares none
 		for _, f := range t.Data {
-			env.Data[t.Kind] = append(env.Data[t.Kind], mapping.Field{Name: f.ID, Type: f.Type, Doc: f.Doc, Allowed: f.Allowed})
+			fields = append(fields, mapping.Field{Name: f.ID, Type: f.Type, Doc: f.Doc, Allowed: f.Allowed})
 		}
+		env.Data[t.Kind] = fields
 	}
 	return env
 }
@@ -236,8 +278,8 @@ func (c *catalogue) checkDecision(r *rule, source, desk *connection) (faults []e
 	if !connectors.CanFetch(desk.connector) {
 		faults = append(faults, fmt.Errorf("decision: tickets at %s (%s) cannot be read back", desk.doc.Name, desk.doc.Connector))
 	}
-	if _, can := connectors.AsDirectory(desk.connector); ok && len(p.Approvers.Groups) > 0 && !can {
-		faults = append(faults, fmt.Errorf("decision.policy: %s names groups, and %s (%s) cannot tell who is in one", p.Name, desk.doc.Name, desk.doc.Connector))
+	if _, can := connectors.AsDirectory(desk.connector); ok && p.UsesGroups() && !can {
+		faults = append(faults, fmt.Errorf("decision.policy: %s names groups, and %s (%s) cannot tell who is in one", p.Policy().Name, desk.doc.Name, desk.doc.Connector))
 	}
 	return faults
 }
@@ -250,7 +292,7 @@ func among(have []string) string {
 	if len(have) > 8 {
 		have = append(slices.Clone(have[:8]), "…")
 	}
-	return fmt.Sprintf("; there are %v", have)
+	return "; there are " + strings.Join(have, ", ")
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/verify"
+	"github.com/drawbridge-itsm/drawbridge/mapping"
 )
 
 // ConnectionDoc is a Connection document: one configured connector.
@@ -91,16 +93,26 @@ type opener struct {
 }
 
 // open decodes and checks one document and builds its connector. Secrets given as {value: ...} are sealed; the text
-// returned is the one to store.
-func (o opener) open(ctx context.Context, text []byte) (*connection, []byte, error) {
+// returned is the one to store. stored is the text in force, or nothing: a value it holds keeps its seal, so that the
+// same document applied again is the same text. Faults name a place and show no line: a document holds credentials.
+func (o opener) open(ctx context.Context, text []byte, stored string) (*connection, []byte, error) {
+	if _, err := mapping.ReadHeader(text); err != nil {
+		return nil, nil, err
+	}
 	sealed := 0
+	seals := o.seals(ctx, stored)
 	ctx = connectors.WithSealer(ctx, func(value string) (string, error) {
 		sealed++
-		return o.vault.Seal(value)
+		if seal, ok := seals[value]; ok {
+			return seal, nil
+		}
+		seal, err := o.vault.Seal(value)
+		seals[value] = seal
+		return seal, err
 	})
 	file, err := parser.ParseBytes(text, parser.ParseComments)
 	if err != nil {
-		return nil, nil, connectors.WithoutSource(err)
+		return nil, nil, mapping.InWords(err)
 	}
 	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
 		return nil, nil, errors.New("exactly one document is wanted")
@@ -119,9 +131,38 @@ func (o opener) open(ctx context.Context, text []byte) (*connection, []byte, err
 	return c, text, nil
 }
 
+// seals returns what a stored document holds sealed with the key in use, by value.
+func (o opener) seals(ctx context.Context, stored string) map[string]string {
+	known := map[string]string{}
+	file, err := parser.ParseBytes([]byte(stored), 0)
+	if err != nil {
+		return known // what cannot be read is sealed afresh
+	}
+	for _, d := range file.Docs {
+		if d.Body == nil {
+			continue
+		}
+		for _, node := range ast.Filter(ast.MappingType, d.Body) {
+			m, ok := node.(*ast.MappingNode)
+			if !ok || len(m.Values) != 1 || m.Values[0].Key.String() != "sealed" {
+				continue
+			}
+			var text string
+			var secret connectors.Secret
+			if decode(ctx, m.Values[0].Value, &text) != nil || decode(ctx, m, &secret) != nil || !strings.HasPrefix(text, o.vault.Current+":") {
+				continue
+			}
+			if value, err := o.vault.Reveal(secret); err == nil {
+				known[value] = text
+			}
+		}
+	}
+	return known
+}
+
 func decode(ctx context.Context, node ast.Node, v any) error {
 	err := yaml.NewDecoder(bytes.NewReader(nil), yaml.Strict()).DecodeFromNodeContext(ctx, node, v)
-	return connectors.WithoutSource(err) // the lines around a fault may hold a secret
+	return mapping.InWords(err)
 }
 
 // build opens the connector of a decoded document.
@@ -161,7 +202,7 @@ func (d *ConnectionDoc) validate(vendors map[string]func() connectors.Config) er
 		faults = append(faults, errors.New("name: small letters, digits and dashes, at most 63"))
 	}
 	if vendors[d.Connector] == nil {
-		faults = append(faults, fmt.Errorf("connector: there is no %q; see drawbridge connectors", d.Connector))
+		faults = append(faults, fmt.Errorf("connector: there is no %q%s", d.Connector, among(sortedKeys(vendors))))
 	}
 	switch d.State {
 	case "":
@@ -176,10 +217,11 @@ func (d *ConnectionDoc) validate(vendors map[string]func() connectors.Config) er
 	if d.Inbound.QuarantineStatus == 0 {
 		d.Inbound.QuarantineStatus = http.StatusUnprocessableEntity
 	}
-	for path, status := range map[string]int{"inbound.status": d.Inbound.Status, "inbound.quarantine_status": d.Inbound.QuarantineStatus} {
-		if status < 200 || status > 599 {
-			faults = append(faults, fmt.Errorf("%s: an HTTP status from 200 to 599", path))
-		}
+	if d.Inbound.Status < 200 || d.Inbound.Status > 599 {
+		faults = append(faults, errors.New("inbound.status: an HTTP status from 200 to 599"))
+	}
+	if d.Inbound.QuarantineStatus < 200 || d.Inbound.QuarantineStatus > 599 {
+		faults = append(faults, errors.New("inbound.quarantine_status: an HTTP status from 200 to 599"))
 	}
 	if d.Inbound.MaxBody == 0 {
 		d.Inbound.MaxBody = defaultMaxBody

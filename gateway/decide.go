@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -13,16 +14,16 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
 
-// decide judges a ticket as fetched and records what comes of it: a decision and its delivery, a refusal explained on
-// the ticket, or nothing. Everything the judgement rests on is read in the transaction that writes it, with the
-// case's row locked; what must be asked of the desk (who is in which group) is asked before.
+// decide judges a ticket as fetched and records what comes of it: a decision and its delivery, a vote, a refusal
+// explained on the ticket, or nothing. Everything the judgement rests on is read in the transaction that writes it,
+// with the case's row locked; what must be asked of desks (who is in which group) is asked before.
 func (g *Gateway) decide(ctx context.Context, conn *connection, link store.Link, s connectors.Snapshot, c store.Change) error {
 	groups, err := g.groups(ctx, conn, link, s)
 	if err != nil {
 		return err
 	}
 	return g.store.InTx(ctx, func(tx *store.Tx) error {
-		if err := g.judge(ctx, tx, conn, link, s, groups); err != nil {
+		if err := g.judge(ctx, tx, conn, link.ID, s, groups); err != nil {
 			return err
 		}
 		g.step("decide.commit")
@@ -30,84 +31,225 @@ func (g *Gateway) decide(ctx context.Context, conn *connection, link store.Link,
 	})
 }
 
-// groups asks the desk for the groups of everybody in the ticket's history, where the policy speaks of groups.
-func (g *Gateway) groups(ctx context.Context, conn *connection, link store.Link, s connectors.Snapshot) (map[string][]string, error) {
-	p, err := g.policyAt(ctx, g.store, link.Policy, link.PolicyVersion)
-	if err != nil || p == nil || len(p.Approvers.Groups) == 0 {
-		return nil, err
-	}
-	directory, ok := connectors.AsDirectory(conn.connector)
-	if !ok {
-		return nil, nil
-	}
-	callCtx, cancel := context.WithTimeout(ctx, conn.doc.Delivery.Timeout)
-	defer cancel()
-	groups := map[string][]string{}
-	for _, step := range s.History {
-		account := step.By.Account
-		if _, done := groups[account]; done || account == "" || step.By.Ours || step.By.Automation {
-			continue
-		}
-		if groups[account], err = directory.Groups(callCtx, account); err != nil {
-			return nil, fmt.Errorf("read groups of a mover: %w", err)
-		}
-	}
-	return groups, nil
+// dossier is what a judgement was made on, for those who act on it.
+type dossier struct {
+	caze   store.Case
+	link   store.Link
+	rule   *rule
+	event  connectors.Event // that opened the ticket
+	ticket connectors.Snapshot
+	terms  mapping.Terms
+	conn   *connection // of the desk
 }
 
-func (g *Gateway) judge(ctx context.Context, tx *store.Tx, conn *connection, link store.Link, s connectors.Snapshot, groups map[string][]string) error {
-	caze, err := tx.LockCase(ctx, link.CaseID)
+func (g *Gateway) judge(ctx context.Context, tx *store.Tx, conn *connection, linkID string, s connectors.Snapshot, groups groupsOf) error {
+	link, err := tx.Link(ctx, linkID)
 	if err != nil {
 		return err
 	}
-	r, err := g.ruleAt(ctx, tx, link.Rule, link.RuleVersion)
-	if err != nil || r == nil || r.Rule().Decision == nil {
+	d := dossier{link: link, ticket: s, conn: conn}
+	if d.caze, err = tx.LockCase(ctx, link.CaseID); err != nil {
 		return err
 	}
-	p, err := g.policyAt(ctx, tx, link.Policy, link.PolicyVersion)
+	if d.rule, err = g.ruleAt(ctx, tx, link.Rule, link.RuleVersion); err != nil || d.rule == nil || d.rule.Rule().Decision == nil {
+		return err
+	}
+	in, err := g.evidence(ctx, tx, &d, groups)
 	if err != nil {
-		return err
-	}
-	if p == nil {
-		return fmt.Errorf("policy %s version %d cannot be read", link.Policy, link.PolicyVersion)
-	}
-	in := judge.Input{
-		CaseOpen: caze.State == caseOpen, Edited: caze.EditedBody, LinkKey: link.Key, LinkRefID: link.RefID, Opened: link.LinkedAt,
-		Policy: p, Snapshot: s,
-		Holds: func(ticket map[string]any) (mapping.Verdict, error) { return r.Decide(ctx, ticket) },
-	}
-	if in.Movers, err = g.movers(ctx, tx, conn.doc.Name, s, groups); err != nil {
-		return err
-	}
-	if in.Requester, in.RequesterNames, err = g.requester(ctx, tx, caze); err != nil {
 		return err
 	}
 	v := judge.Judge(in)
 	switch v.Outcome {
 	case judge.Wait:
 		return nil
+	case judge.Counted:
+		return g.counted(ctx, tx, d, v)
 	case judge.Refused:
-		return g.refuse(ctx, tx, caze, link, s, v)
+		return g.refuse(ctx, tx, d, v)
+	case judge.Revoked:
+		return g.revoke(ctx, tx, d, v)
 	default:
-		return g.decided(ctx, tx, caze, link, r, s, v)
+		return g.decided(ctx, tx, d, v)
 	}
 }
 
-// movers resolves everybody in a ticket's history to a person: by account at this desk, or by the mail address the
-// desk shows.
-func (g *Gateway) movers(ctx context.Context, tx *store.Tx, desk string, s connectors.Snapshot, groups map[string][]string) (map[string]judge.Mover, error) {
-	movers := map[string]judge.Mover{}
-	for _, step := range s.History {
-		if _, done := movers[step.By.Account]; done || step.By.Account == "" {
-			continue
+// evidence gathers what the judgement looks at.
+func (g *Gateway) evidence(ctx context.Context, tx *store.Tx, d *dossier, groups groupsOf) (judge.Input, error) {
+	in := judge.Input{Now: g.now(), Opened: d.caze.OpenedAt, Waiting: d.caze.State == caseOpen, Edited: d.caze.EditedBody}
+	event, err := g.openingEvent(ctx, tx, d)
+	if err != nil {
+		return in, err
+	}
+	p, err := g.policyAt(ctx, tx, d.link.Policy, d.link.PolicyVersion)
+	if err != nil {
+		return in, err
+	}
+	if p == nil {
+		return in, fmt.Errorf("policy %s version %d cannot be read", d.link.Policy, d.link.PolicyVersion)
+	}
+	if d.terms, err = p.For(ctx, event); err != nil {
+		return in, fmt.Errorf("policy %s: %w", d.link.Policy, err)
+	}
+	in.Terms = d.terms
+	in.Admit = func(a mapping.Approvers, actor mapping.Actor, ticket map[string]any) (bool, error) {
+		return a.Admit(ctx, actor, event, ticket)
+	}
+	in.Ticket = judge.Evidence{
+		Link: d.link.ID, Key: d.link.Key, RefID: d.link.RefID, Baseline: d.link.Baseline, Snapshot: d.ticket,
+		Holds: func(ticket map[string]any) (mapping.Verdict, error) { return d.rule.Decide(ctx, ticket) },
+	}
+	if d.link.Baseline == "" {
+		if err := tx.SetBaseline(ctx, d.link.ID, judge.Content(d.ticket, d.terms.Matters)); err != nil {
+			return in, err
 		}
-		person, err := g.person(ctx, tx, desk, step.By.Person)
+	}
+	g.askedFor(ctx, d, &in.Ticket)
+	if in.Ticket.Movers, err = g.movers(ctx, tx, d.conn.doc.Name, d.ticket, groups); err != nil {
+		return in, err
+	}
+	if in.Requester, in.Aliases, err = g.requester(ctx, tx, d.caze); err != nil {
+		return in, err
+	}
+	if in.Decided, err = g.decisionOf(ctx, tx, d.caze.ID); err != nil {
+		return in, err
+	}
+	in.Votes, err = g.votes(ctx, tx, d.caze.ID, d.link.ID, groups)
+	return in, err
+}
+
+func (g *Gateway) openingEvent(ctx context.Context, tx *store.Tx, d *dossier) (map[string]any, error) {
+	opening, err := tx.Event(ctx, d.link.Opening)
+	if err != nil {
+		return nil, fmt.Errorf("read opening event: %w", err)
+	}
+	if err := json.Unmarshal(opening.Normal, &d.event); err != nil {
+		return nil, fmt.Errorf("read opening event: %w", err)
+	}
+	return value(opening)
+}
+
+// askedFor reads from the ticket what the approver chose: for how long, and why.
+func (g *Gateway) askedFor(ctx context.Context, d *dossier, e *judge.Evidence) {
+	ticket := judge.Ticket(d.ticket)
+	if e.Once, e.Length, e.Fault = d.rule.Duration(ctx, ticket); e.Fault == nil {
+		e.Reason, e.Fault = d.rule.Reason(ctx, ticket)
+	}
+}
+
+func (g *Gateway) decisionOf(ctx context.Context, tx *store.Tx, caseID string) (*judge.Decided, error) {
+	d, err := tx.DecisionOf(ctx, caseID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &judge.Decided{Outcome: judge.Outcome(d.Outcome), Link: d.LinkID, Claim: d.Claim, ByName: d.ByName, Posted: d.State == decisionPosted || d.State == decisionTold}
+	_, err = tx.RevocationOf(ctx, caseID)
+	out.Revoked = err == nil
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return out, err
+}
+
+// votes are the valid answers recorded for the case on its other tickets.
+func (g *Gateway) votes(ctx context.Context, tx *store.Tx, caseID, thisLink string, groups groupsOf) ([]judge.Vote, error) {
+	stored, err := tx.VotesOfCase(ctx, caseID)
+	if err != nil {
+		return nil, err
+	}
+	var votes []judge.Vote
+	for _, v := range stored {
+		if v.LinkID == thisLink {
+			continue // the ticket itself shows it, or no longer does
+		}
+		votes = append(votes, judge.Vote{Claim: v.ID, Link: v.LinkID, Outcome: judge.Outcome(v.Outcome), At: v.At,
+			Actor: mapping.Actor{Person: v.Person, Account: v.Account, Groups: groups[v.LinkID+"/"+v.Account]}})
+	}
+	return votes, nil
+}
+
+// movers resolves everybody in a ticket's history and approvals to a person: by account at this desk, or by the mail
+// address the desk shows.
+func (g *Gateway) movers(ctx context.Context, tx *store.Tx, desk string, s connectors.Snapshot, groups groupsOf) (map[string]judge.Mover, error) {
+	movers := map[string]judge.Mover{}
+	for _, by := range actors(s) {
+		person, err := g.person(ctx, tx, desk, by.Person)
 		if err != nil {
 			return nil, err
 		}
-		movers[step.By.Account] = judge.Mover{Person: person, Groups: groups[step.By.Account]}
+		movers[by.Account] = judge.Mover{Person: person, Groups: groups[by.Account]}
 	}
 	return movers, nil
+}
+
+// actors lists everybody who did something to a ticket, each once.
+func actors(s connectors.Snapshot) []connectors.Account {
+	var out []connectors.Account
+	seen := map[string]bool{"": true}
+	add := func(by connectors.Account) {
+		if !seen[by.Account] {
+			seen[by.Account] = true
+			out = append(out, by)
+		}
+	}
+	for _, step := range s.History {
+		add(step.By)
+	}
+	for _, a := range s.Approvals {
+		add(a.By)
+	}
+	return out
+}
+
+// groupsOf are the groups desks report: by account for the ticket at hand, by link and account for earlier votes.
+type groupsOf map[string][]string
+
+// groups asks the desks for the groups of everybody a judgement may have to admit, where the policy speaks of groups.
+func (g *Gateway) groups(ctx context.Context, conn *connection, link store.Link, s connectors.Snapshot) (groupsOf, error) {
+	p, err := g.policyAt(ctx, g.store, link.Policy, link.PolicyVersion)
+	if err != nil || p == nil || !p.UsesGroups() {
+		return nil, err
+	}
+	callCtx, cancel := context.WithTimeout(ctx, conn.doc.Delivery.Timeout)
+	defer cancel()
+	groups := groupsOf{}
+	if directory, ok := connectors.AsDirectory(conn.connector); ok {
+		for _, by := range actors(s) {
+			if by.Ours || by.Automation {
+				continue
+			}
+			if groups[by.Account], err = directory.Groups(callCtx, by.Account); err != nil {
+				return nil, fmt.Errorf("read groups of a mover: %w", err)
+			}
+		}
+	}
+	return groups, g.groupsOfVoters(callCtx, link, groups)
+}
+
+// groupsOfVoters asks again about those who answered on other tickets of the case.
+func (g *Gateway) groupsOfVoters(ctx context.Context, link store.Link, groups groupsOf) error {
+	votes, err := g.store.VotesOfCase(ctx, link.CaseID)
+	if err != nil {
+		return err
+	}
+	for _, v := range votes {
+		other, err := g.store.Link(ctx, v.LinkID)
+		if err != nil || other.ID == link.ID {
+			continue
+		}
+		desk := g.catalogue().connections[other.Desk]
+		if desk == nil || desk.connector == nil {
+			continue
+		}
+		if directory, ok := connectors.AsDirectory(desk.connector); ok {
+			if groups[v.LinkID+"/"+v.Account], err = directory.Groups(ctx, v.Account); err != nil {
+				return fmt.Errorf("read groups of a voter: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // person finds who bears an account of a system or a mail address. Two different answers are none.
@@ -132,7 +274,7 @@ func (g *Gateway) person(ctx context.Context, tx *store.Tx, system string, p con
 	return found, nil
 }
 
-func (g *Gateway) requester(ctx context.Context, tx *store.Tx, caze store.Case) (person string, names []string, err error) {
+func (g *Gateway) requester(ctx context.Context, tx *store.Tx, caze store.Case) (person string, aliases []string, err error) {
 	var p connectors.Person
 	if err := json.Unmarshal([]byte(caze.Requester), &p); err != nil {
 		return "", nil, fmt.Errorf("read requester of case %s: %w", caze.ID, err)
@@ -141,125 +283,141 @@ func (g *Gateway) requester(ctx context.Context, tx *store.Tx, caze store.Case) 
 	return person, []string{p.Account, p.Mail}, err
 }
 
-// refuse records a refusal and explains it on the ticket, once for each claim and reason.
-func (g *Gateway) refuse(ctx context.Context, tx *store.Tx, caze store.Case, link store.Link, s connectors.Snapshot, v judge.Verdict) error {
-	now := g.now()
-	if v.Code == judge.AlreadyDecided {
-		if ours, err := g.ownClaim(ctx, tx, caze, v); err != nil || ours {
-			return err
-		}
+// counted records a valid answer that is not enough by itself, once.
+func (g *Gateway) counted(ctx context.Context, tx *store.Tx, d dossier, v judge.Verdict) error {
+	err := tx.AddVote(ctx, store.Vote{ID: shortHash(d.link.ID, v.Claim), CaseID: d.caze.ID, LinkID: d.link.ID, Person: v.By, Account: v.Account,
+		Outcome: string(v.Said), Reason: d.ticket.Status, At: v.At})
+	if errors.Is(err, store.ErrConflict) {
+		return nil
 	}
-	fresh, err := tx.AddRefusal(ctx, store.Refusal{LinkID: link.ID, CaseID: caze.ID, Claim: v.Claim, Code: string(v.Code), Text: v.Text, By: v.By, At: now})
+	if err != nil {
+		return err
+	}
+	if err := g.note(ctx, tx, d, "vote.counted", map[string]any{"ticket": d.ticket.Ref.Key, "status": d.ticket.Status, "verdict": v}); err != nil {
+		return err
+	}
+	text := v.Text + ". To add yours, move the ticket away from " + strconv.Quote(d.ticket.Status) + " and back again."
+	return g.comment(ctx, tx, d.caze.ID, d.link, purposeRefusal, v.Claim, text)
+}
+
+// note adds a step to the record of the dossier's case.
+func (g *Gateway) note(ctx context.Context, tx *store.Tx, d dossier, kind string, content map[string]any) error {
+	return tx.Record(ctx, store.Entry{At: g.now(), CaseID: d.caze.ID, Kind: kind, Subject: d.link.Desk, Content: content})
+}
+
+// refuse records a refusal, explains it on the ticket and moves the ticket back where the policy says so, once for each
+// claim and reason.
+func (g *Gateway) refuse(ctx context.Context, tx *store.Tx, d dossier, v judge.Verdict) error {
+	fresh, err := tx.AddRefusal(ctx, store.Refusal{LinkID: d.link.ID, CaseID: d.caze.ID, Claim: v.Claim, Code: string(v.Code), Text: v.Text, By: v.By, At: g.now()})
 	if err != nil || !fresh {
 		return err
 	}
-	if err := tx.Record(ctx, store.Entry{At: now, CaseID: caze.ID, Kind: "claim.refused", Subject: link.Desk, Content: map[string]any{"ticket": s.Ref.Key, "status": s.Status, "verdict": v}}); err != nil {
+	if err := g.note(ctx, tx, d, "claim.refused", map[string]any{"ticket": d.ticket.Ref.Key, "status": d.ticket.Status, "verdict": v}); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("This ticket stands at %q, but nothing was sent to %s: %s.", s.Status, caze.Connection, v.Text)
-	if v.Code != judge.AlreadyDecided {
+	text := fmt.Sprintf("This ticket stands at %s, but nothing was sent to %s: %s.", strconv.Quote(d.ticket.Status), d.caze.Connection, v.Text)
+	if d.caze.State == caseOpen {
 		text += " The request still waits for a decision by somebody who may decide."
 	}
-	return g.comment(ctx, tx, caze.ID, link, purposeRefusal, "", text)
-}
-
-// ownClaim tells whether the deciding step is the one the recorded decision rests on, or our own bringing the ticket
-// in line with it: neither is a late claim.
-func (g *Gateway) ownClaim(ctx context.Context, tx *store.Tx, caze store.Case, v judge.Verdict) (bool, error) {
-	d, err := tx.DecisionOf(ctx, caze.ID)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
+	if err := g.comment(ctx, tx, d.caze.ID, d.link, purposeRefusal, "", text); err != nil {
+		return err
 	}
-	if err != nil {
-		return false, err
+	if d.terms.MoveBack == "" || d.terms.MoveBack == d.ticket.Status || d.caze.State != caseOpen {
+		return nil
 	}
-	return d.Claim == v.Claim || d.Outcome == string(v.Said), nil
+	return g.addDelivery(ctx, tx, owed(store.Delivery{
+		CaseID: d.caze.ID, EventID: d.link.Opening, LinkID: d.link.ID, Lane: d.link.ID, Connection: d.link.Desk, Purpose: purposeRefusal,
+	}, connectors.Action{Kind: connectors.Transition, Move: &connectors.Move{Status: d.terms.MoveBack}}))
 }
 
 // decided records a decision and owes it to the source. The first is the only one: the schema allows one a case.
-func (g *Gateway) decided(ctx context.Context, tx *store.Tx, caze store.Case, link store.Link, r *rule, s connectors.Snapshot, v judge.Verdict) error {
+func (g *Gateway) decided(ctx context.Context, tx *store.Tx, d dossier, v judge.Verdict) error {
 	now := g.now()
-	ticket := judge.Ticket(s)
-	once, length, err := r.Duration(ctx, ticket)
-	if err == nil && v.Outcome == judge.Denied {
-		once, length = false, 0
+	decision := store.Decision{
+		ID: store.NewID(), CaseID: d.caze.ID, LinkID: d.link.ID, Outcome: string(v.Outcome), By: v.By, ByName: v.ByName, Reason: v.Reason,
+		Origin: originDesk, Claim: v.Claim, Rule: d.link.Rule, RuleVersion: d.link.RuleVersion, Policy: d.link.Policy, PolicyVersion: d.link.PolicyVersion,
+		At: v.At, RecordedAt: now, Once: v.Once, Length: v.Length, State: decisionOwed, Detail: mustJSON(v),
 	}
-	var reason string
-	if err == nil {
-		reason, err = r.Reason(ctx, ticket)
+	if decision.At.IsZero() {
+		decision.At = now // a desk whose approvals carry no time
 	}
-	if err != nil {
-		v.Code, v.Text = judge.ConditionFailed, "the duration or reason could not be worked out: "+err.Error()
-		return g.refuse(ctx, tx, caze, link, s, v)
-	}
-	d := store.Decision{
-		ID: store.NewID(), CaseID: caze.ID, LinkID: link.ID, Outcome: string(v.Outcome), By: v.By, ByName: v.ByName, Reason: reason,
-		Origin: originDesk, Claim: v.Claim, Rule: link.Rule, RuleVersion: link.RuleVersion, Policy: link.Policy, PolicyVersion: link.PolicyVersion,
-		At: v.At, RecordedAt: now, Once: once, Length: length, State: decisionOwed, Detail: mustJSON(v),
-	}
-	if err := tx.AddDecision(ctx, d); err != nil {
-		return fmt.Errorf("add decision: %w", err)
-	}
-	caze.State, caze.UpdatedAt = caseDecided, now
-	if err := tx.SaveCase(ctx, caze); err != nil {
+	if err := g.recordDecision(ctx, tx, d, decision, map[string]any{
+		"ticket": d.ticket.Ref, "status": d.ticket.Status, "terms": d.terms.Name, "with": v.With, "need": v.Need, "cut": v.Cut,
+	}); err != nil {
 		return err
 	}
-	if err := tx.Record(ctx, store.Entry{At: now, CaseID: caze.ID, Kind: "decision.recorded", Subject: link.Desk, Content: map[string]any{
-		"outcome": d.Outcome, "by": d.By, "by_name": d.ByName, "at": d.At.UTC(), "ticket": s.Ref, "status": s.Status, "rule": d.Rule, "rule_version": d.RuleVersion,
-		"policy": d.Policy, "policy_version": d.PolicyVersion, "once": once, "seconds": int64(length / time.Second),
-	}}); err != nil {
-		return err
-	}
-	if err := g.owePost(ctx, tx, caze, link, d, s); err != nil {
-		return err
-	}
-	return g.settleOthers(ctx, tx, caze, link, d)
+	return g.owePost(ctx, tx, d, decision, connectors.Decide)
 }
 
-// owePost owes the decision to the source.
-func (g *Gateway) owePost(ctx context.Context, tx *store.Tx, caze store.Case, link store.Link, d store.Decision, s connectors.Snapshot) error {
-	opening, err := tx.Event(ctx, link.Opening)
-	if err != nil {
-		return fmt.Errorf("read opening event: %w", err)
+// recordDecision writes a decision with all that ends with it: the case is decided, its timers drop, its other tickets
+// follow.
+func (g *Gateway) recordDecision(ctx context.Context, tx *store.Tx, d dossier, decision store.Decision, content map[string]any) error {
+	if err := tx.AddDecision(ctx, decision); err != nil {
+		return fmt.Errorf("add decision: %w", err)
 	}
-	var e connectors.Event
-	if err := json.Unmarshal(opening.Normal, &e); err != nil {
-		return fmt.Errorf("read opening event: %w", err)
+	d.caze.State, d.caze.UpdatedAt = caseDecided, decision.RecordedAt
+	if err := tx.SaveCase(ctx, d.caze); err != nil {
+		return err
 	}
+	if err := tx.DropTimers(ctx, d.caze.ID); err != nil {
+		return err
+	}
+	for k, v := range map[string]any{
+		"outcome": decision.Outcome, "by": decision.By, "by_name": decision.ByName, "at": decision.At.UTC(), "origin": decision.Origin,
+		"rule": decision.Rule, "rule_version": decision.RuleVersion, "policy": decision.Policy, "policy_version": decision.PolicyVersion,
+		"once": decision.Once, "seconds": int64(decision.Length / time.Second), "reason": decision.Reason,
+	} {
+		content[k] = v
+	}
+	if err := g.note(ctx, tx, d, "decision.recorded", content); err != nil {
+		return err
+	}
+	return g.settleOthers(ctx, tx, d, decision)
+}
+
+// owePost owes the decision, or its revocation, to the source.
+func (g *Gateway) owePost(ctx context.Context, tx *store.Tx, d dossier, decision store.Decision, kind connectors.ActionKind) error {
 	var ids map[string]string
-	if source := g.catalogue().connections[caze.Connection]; source != nil && source.connector != nil {
-		ids = decisionIDs(source.connector, e.Data)
+	if source := g.catalogue().connections[d.caze.Connection]; source != nil && source.connector != nil {
+		ids = decisionIDs(source.connector, d.event.Data)
 	}
-	ref := s.Ref
+	ref := d.ticket.Ref
+	if ref.ID == "" {
+		ref = connectors.Ref{ID: d.link.RefID, Key: d.link.RefKey}
+	}
 	if ref.URL == "" {
-		ref.URL = link.RefURL
+		ref.URL = d.link.RefURL
 	}
 	return g.addDelivery(ctx, tx, owed(store.Delivery{
-		CaseID: caze.ID, EventID: link.Opening, Connection: caze.Connection, Lane: caze.ID, Purpose: purposeDecision,
-		DecisionID: d.ID, Rule: d.Rule, RuleVersion: d.RuleVersion,
-	}, connectors.Action{Kind: connectors.Decide, Decision: &connectors.Decision{
-		Kind: caze.Kind, Tenant: caze.Tenant, RequestID: caze.RequestID, IDs: ids, Outcome: connectors.Outcome(d.Outcome),
-		By: connectors.Person{Account: d.By, Name: d.ByName}, At: d.At, Duration: connectors.Duration{Once: d.Once, Length: d.Length},
-		Reason: d.Reason, Ticket: ref,
+		CaseID: d.caze.ID, EventID: d.link.Opening, Connection: d.caze.Connection, Lane: d.caze.ID, Purpose: purposeDecision,
+		DecisionID: decision.ID, Rule: d.link.Rule, RuleVersion: d.link.RuleVersion,
+	}, connectors.Action{Kind: kind, Decision: &connectors.Decision{
+		Kind: d.event.Kind, Tenant: d.caze.Tenant, RequestID: d.caze.RequestID, IDs: ids, Outcome: connectors.Outcome(decision.Outcome),
+		By: connectors.Person{Account: decision.By, Name: decision.ByName}, At: decision.At, Duration: connectors.Duration{Once: decision.Once, Length: decision.Length},
+		Reason: decision.Reason, Ticket: ref,
 	}}))
 }
 
 // settleOthers brings the case's tickets at other desks in line: the first valid decision wins wherever it was made.
-func (g *Gateway) settleOthers(ctx context.Context, tx *store.Tx, caze store.Case, decidedOn store.Link, d store.Decision) error {
-	links, err := tx.LinksOfCase(ctx, caze.ID)
+func (g *Gateway) settleOthers(ctx context.Context, tx *store.Tx, d dossier, decision store.Decision) error {
+	links, err := tx.LinksOfCase(ctx, d.caze.ID)
 	if err != nil {
 		return err
 	}
-	in := planInput{caze: caze, eventID: decidedOn.Opening, source: caze.Connection, opened: map[string]*rule{}}
+	in := planInput{caze: d.caze, eventID: d.link.Opening, source: d.caze.Connection, opened: map[string]*rule{}}
 	var p plan
 	for _, l := range links {
-		if l.ID == decidedOn.ID || l.State == linkTwin || l.State == linkGone {
+		if l.ID == decision.LinkID || l.State == linkTwin || l.State == linkGone {
 			continue
 		}
 		if in.opened[l.ID], err = g.ruleAt(ctx, tx, l.Rule, l.RuleVersion); err != nil {
 			return err
 		}
-		p.settle(in, l, d.Outcome, fmt.Sprintf("%s by %s on %s. A decision made on this ticket has no effect any more.", capital(d.Outcome), d.ByName, decidedOn.RefKey))
+		where := " on " + d.link.RefKey
+		if decision.LinkID == "" {
+			where = ""
+		}
+		p.settle(in, l, decision.Outcome, fmt.Sprintf("%s by %s%s. A decision made on this ticket has no effect any more.", capital(decision.Outcome), decision.ByName, where))
 	}
 	for _, delivery := range p.deliveries {
 		if err := g.addDelivery(ctx, tx, delivery); err != nil {
@@ -269,61 +427,30 @@ func (g *Gateway) settleOthers(ctx context.Context, tx *store.Tx, caze store.Cas
 	return nil
 }
 
-// posted writes what became of a post-back: the decision's state and a comment for the approver, in the transaction
-// that finishes the delivery.
-func (g *Gateway) posted(ctx context.Context, tx *store.Tx, delivery store.Delivery, n next, fault string, now time.Time) error {
-	d, err := tx.DecisionOf(ctx, delivery.CaseID)
-	if err != nil {
-		return fmt.Errorf("read decision: %w", err)
-	}
-	caze, err := tx.LockCase(ctx, delivery.CaseID)
+// revoke records the wish to take granted access back and owes it to the source: an action of its own, never a second
+// decision.
+func (g *Gateway) revoke(ctx context.Context, tx *store.Tx, d dossier, v judge.Verdict) error {
+	decision, err := tx.DecisionOf(ctx, d.caze.ID)
 	if err != nil {
 		return err
 	}
-	state, text := decisionPosted, acceptedText(d, caze.Connection, now)
-	if n.state == stateDead {
-		state = decisionRefused
-		text = fmt.Sprintf("The decision (%s by %s) did not reach %s: %s. It is kept as a dead letter; an operator can send it again with: drawbridge replay %s",
-			d.Outcome, d.ByName, caze.Connection, fault, delivery.ID)
-	} else {
-		caze.State, caze.UpdatedAt = caseClosed, now
-		if err := tx.SaveCase(ctx, caze); err != nil {
-			return err
-		}
+	source := g.catalogue().connections[d.caze.Connection]
+	if source == nil || source.connector == nil || !connectors.Can(source.connector, connectors.Revoke) {
+		v.Code, v.Text = judge.NotRevocable, fmt.Sprintf("%s cannot be asked to take access back", d.caze.Connection)
+		return g.refuse(ctx, tx, d, v)
 	}
-	if err := tx.SetDecisionState(ctx, d.ID, state, delivery.ID); err != nil {
-		return err
+	err = tx.AddRevocation(ctx, store.Revocation{CaseID: d.caze.ID, LinkID: d.link.ID, Claim: v.Claim, By: v.By, ByName: v.ByName, At: v.At, RecordedAt: g.now(), State: decisionOwed})
+	if errors.Is(err, store.ErrConflict) {
+		return nil
 	}
-	if err := tx.Record(ctx, store.Entry{At: now, CaseID: caze.ID, Kind: "decision." + state, Subject: caze.Connection, Content: map[string]any{"outcome": d.Outcome, "delivery": delivery.ID}}); err != nil {
-		return err
-	}
-	link, err := tx.Link(ctx, d.LinkID)
 	if err != nil {
 		return err
 	}
-	return g.comment(ctx, tx, caze.ID, link, purposeOutcome, d.ID+state, text)
-}
-
-func acceptedText(d store.Decision, source string, now time.Time) string {
-	text := fmt.Sprintf("%s by %s: accepted by %s at %s", capital(d.Outcome), d.ByName, source, now.UTC().Format("2006-01-02 15:04:05 UTC"))
-	switch {
-	case d.Outcome != string(connectors.Approved):
-	case d.Once:
-		text += ", for one use"
-	case d.Length > 0:
-		text += ", for " + d.Length.String()
+	if err := g.note(ctx, tx, d, "revocation.recorded", map[string]any{"ticket": d.ticket.Ref, "by": v.By, "by_name": v.ByName, "at": v.At.UTC(), "terms": d.terms.Name}); err != nil {
+		return err
 	}
-	return text + "."
-}
-
-// comment owes a ticket an internal comment.
-func (g *Gateway) comment(ctx context.Context, tx *store.Tx, caseID string, link store.Link, purpose, mark, text string) error {
-	if mark == "" {
-		mark = store.NewID()
-	}
-	return g.addDelivery(ctx, tx, owed(store.Delivery{
-		CaseID: caseID, EventID: link.Opening, LinkID: link.ID, Lane: link.ID, Connection: link.Desk, Purpose: purpose,
-	}, connectors.Action{Kind: connectors.Comment, Note: &connectors.Note{Key: shortHash(link.ID, purpose, mark), Body: escape(text)}}))
+	decision.Outcome, decision.By, decision.ByName, decision.At, decision.Reason = string(connectors.Denied), v.By, v.ByName, v.At, ""
+	return g.owePost(ctx, tx, d, decision, connectors.Revoke)
 }
 
 func escape(text string) string { return mapping.EscapeMarkdown(text) }

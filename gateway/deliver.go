@@ -176,7 +176,9 @@ func (w *worker) record(ctx context.Context, tx *store.Tx, d store.Delivery, a c
 	switch {
 	case a.Kind == connectors.Create && n.state == stateDelivered:
 		return w.g.linked(ctx, tx, d, done, ended)
-	case a.Kind == connectors.Decide && n.state != statePending:
+	case a.Kind == connectors.Update && n.state == stateDelivered:
+		return w.g.updated(ctx, tx, d, ended)
+	case (a.Kind == connectors.Decide || a.Kind == connectors.Revoke) && n.state != statePending:
 		return w.g.posted(ctx, tx, d, n, attempt.Error, ended)
 	}
 	return nil

@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/mapping"
@@ -31,7 +34,8 @@ type Edit struct {
 }
 
 // Plan checks documents against what is published and tells what applying them would change. Nothing is written.
-// All faults are reported together, as Faults.
+// All faults are reported together, as Faults. Blank lines around a text do not count, so a caller may put as many in
+// front as its file has lines before it: faults then name the file's lines.
 func (g *Gateway) Plan(ctx context.Context, texts [][]byte) ([]Edit, error) {
 	stored, err := g.store.Documents(ctx)
 	if err != nil {
@@ -43,29 +47,30 @@ func (g *Gateway) Plan(ctx context.Context, texts [][]byte) ([]Edit, error) {
 	for _, d := range stored {
 		candidate[[2]string{d.Kind, d.Name}] = d
 	}
-	seen := map[[2]string]bool{}
+	given := map[[2]string]int{}
 	for i, text := range texts {
 		head, err := mapping.ReadHeader(text)
 		if err != nil {
-			faults = append(faults, &Fault{"document", fmt.Sprint(i + 1), err})
+			faults = append(faults, &Fault{"document", fmt.Sprint(i + 1), err, i + 1})
 			continue
 		}
 		id := [2]string{head.Kind, head.Name}
-		if seen[id] {
-			faults = append(faults, &Fault{head.Kind, head.Name, errors.New("stands twice in what is applied")})
+		if given[id] != 0 {
+			faults = append(faults, &Fault{head.Kind, head.Name, errors.New("stands twice in what is applied"), i + 1})
 			continue
 		}
-		seen[id] = true
+		given[id] = i + 1
+		old, exists := candidate[id]
+		candidate[id] = store.Document{Kind: head.Kind, Name: head.Name, Text: string(text)}
 		if head.Kind == kindConnection {
-			_, sealed, err := g.opener.open(ctx, text)
+			_, sealed, err := g.opener.open(ctx, text, old.Text)
 			if err != nil {
-				faults = append(faults, &Fault{head.Kind, head.Name, err})
+				faults = append(faults, &Fault{head.Kind, head.Name, err, i + 1})
 				continue
 			}
 			text = sealed
 		}
-		old, exists := candidate[id]
-		edit := Edit{Kind: head.Kind, Name: head.Name, Change: "create", Version: old.Version, Before: old.Text, After: string(text)}
+		edit := Edit{Kind: head.Kind, Name: head.Name, Change: "create", Version: old.Version, Before: old.Text, After: canonical(text)}
 		switch {
 		case exists && old.Text == edit.After:
 			edit.Change = "unchanged"
@@ -73,29 +78,38 @@ func (g *Gateway) Plan(ctx context.Context, texts [][]byte) ([]Edit, error) {
 			edit.Change = "update"
 		}
 		edits = append(edits, edit)
-		if edit.Change != "unchanged" {
-			candidate[id] = store.Document{Kind: head.Kind, Name: head.Name, Text: edit.After}
-		}
 	}
 	_, more := newCatalogue(ctx, g.opener, ordered(candidate), 0, nil)
 	for _, f := range more {
 		if !known(faults, f) {
+			f.Given = given[[2]string{f.Kind, f.Name}]
 			faults = append(faults, f)
 		}
 	}
 	if len(faults) > 0 {
+		faults.sort()
 		return edits, faults
 	}
 	return edits, nil
 }
 
-func known(faults Faults, f *Fault) bool {
-	for _, g := range faults {
-		if g.Kind == f.Kind && g.Name == f.Name {
-			return true
+// canonical is a text without the blank lines around it: they differ with where a document stands in a file.
+func canonical(text []byte) string {
+	return strings.TrimRight(strings.TrimLeft(string(text), "\r\n"), " \t\r\n") + "\n"
+}
+
+// sort puts faults in the order of the texts given, those of documents published before at the end.
+func (f Faults) sort() {
+	slices.SortStableFunc(f, func(a, b *Fault) int {
+		if (a.Given == 0) != (b.Given == 0) {
+			return cmp.Compare(b.Given, a.Given)
 		}
-	}
-	return false
+		return cmp.Compare(a.Given, b.Given)
+	})
+}
+
+func known(faults Faults, f *Fault) bool {
+	return slices.ContainsFunc(faults, func(g *Fault) bool { return g.Error() == f.Error() })
 }
 
 func ordered(docs map[[2]string]store.Document) []store.Document {

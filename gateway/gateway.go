@@ -123,6 +123,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	loops.Go(func() { g.planLoop(ctx) })
+	loops.Go(func() { g.clockLoop(ctx) })
 	g.supervise(ctx)
 	g.workers.Wait()
 	return nil

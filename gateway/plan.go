@@ -74,10 +74,10 @@ func makePlan(ctx context.Context, in planInput) plan {
 	if in.event.Decision != nil && in.caze.ID != "" {
 		p.told(in)
 	}
-	if in.event.Kind == connectors.AccessExpired || in.event.Kind == connectors.AccessFailed {
-		p.ended(in)
-	}
 	routed := in.event.Decision != nil
+	if in.event.Kind == connectors.AccessExpired || in.event.Kind == connectors.AccessFailed {
+		routed = p.ended(in) || routed
+	}
 	for _, r := range in.rules {
 		if p.apply(ctx, in, r) {
 			routed = true
@@ -118,21 +118,35 @@ func (p *plan) owe(in planInput, r *rule, d mapping.Draft) string {
 			return fmt.Sprintf("the case has a ticket at %s already; a rule that should open a second one needs a slot of its own", d.At)
 		case in.decision != nil || p.decision != nil:
 			return "the request was decided before its ticket could be opened"
+		case in.caze.State == caseClosed:
+			return "the request had ended before its ticket could be opened"
 		}
 		link = newLink(in, r, d)
 		p.links = append(p.links, link)
 	} else if !linked {
 		return fmt.Sprintf("the case has no ticket at %s for this to apply to", d.At)
 	}
-	p.add(in, r, link, store.Delivery{Purpose: purposeTicket}, action(d, link))
+	a := action(d, link)
+	if a.Note != nil {
+		a.Note.Key = shortHash(link.ID, in.eventID, r.Rule().Name) // so that a second try after a lost answer finds it
+	}
+	p.add(in, r, link, store.Delivery{Purpose: purposeTicket}, a)
 	return ""
 }
 
-// failed owes a delivery born dead, in the lane its action would have had: a rule that fails is never "no match".
+// failed owes a delivery born dead, in the lane its action would have had: a rule that fails is never "no match". A
+// rule that only watches owes nothing; its failure is a step of the record.
 func (p *plan) failed(in planInput, r *rule, err error) {
 	at, slot, kind := r.target()
+	if kind == "" {
+		return
+	}
 	link, linked := p.find(in, at, slot)
-	if kind == string(connectors.Create) && !linked && in.caze.ID != "" {
+	switch {
+	case kind != string(connectors.Create) || in.caze.ID == "":
+	case linked:
+		link = store.Link{} // it would have opened nothing, and must not hold up the ticket there is
+	default:
 		link = newLink(in, r, mapping.Draft{At: at, Slot: slot})
 		p.links = append(p.links, link)
 	}
@@ -180,7 +194,7 @@ func (p *plan) told(in planInput) {
 	}
 	p.caseState = caseClosed
 	p.steps = append(p.steps, step{"decision.recorded", "", map[string]any{"outcome": said.Outcome, "origin": originSource, "by": displayName(said.By), "at": said.At}})
-	for _, link := range in.links {
+	for _, link := range live(in.links) {
 		p.settle(in, link, string(said.Outcome), toldText(in, said))
 	}
 }
@@ -195,20 +209,32 @@ func (p *plan) compare(in planInput, said *connectors.Told) {
 	p.steps = append(p.steps, step{"decision.contradicted", "", note})
 	text := fmt.Sprintf("%s reports that %s was decided there by %s, while %s was recorded here first. The first decision stands; check the request in %s.",
 		in.source, said.Outcome, displayName(said.By), in.decision.Outcome, in.source)
-	for _, link := range in.links {
+	for _, link := range live(in.links) {
 		p.note(in, link, text)
 	}
 }
 
-// ended closes a case whose request no longer waits at the source.
-func (p *plan) ended(in planInput) {
+// ended closes a case whose request no longer waits at the source, and tells whether there was one to close.
+func (p *plan) ended(in planInput) bool {
 	if in.caze.ID == "" || in.decision != nil {
-		return
+		return false
 	}
 	p.caseState = caseClosed
-	for _, link := range in.links {
+	for _, link := range live(in.links) {
 		p.settle(in, link, string(connectors.Expired), fmt.Sprintf("%s reports that the request has ended without a decision. A decision made here has no effect any more.", in.source))
 	}
+	return true
+}
+
+// live leaves out tickets nobody works with: second ones, which were closed, and those no longer at their desk.
+func live(links []store.Link) []store.Link {
+	var some []store.Link
+	for _, l := range links {
+		if l.State != linkTwin && l.State != linkGone {
+			some = append(some, l)
+		}
+	}
+	return some
 }
 
 // settle owes a ticket the status its rule names for the outcome, and a comment that says why.
@@ -326,9 +352,11 @@ const (
 	purposeRefusal  = "refusal"  // why a claim was refused
 	purposeDecision = "decision" // the post-back itself
 	purposeTwin     = "twin"     // close a second ticket
+	purposeClock    = "clock"    // the policy's time has come
 
 	originDesk   = "desk"
 	originSource = "source"
+	originClock  = "clock"
 
 	decisionOwed    = "owed"
 	decisionPosted  = "posted"

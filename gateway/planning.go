@@ -103,6 +103,12 @@ func (g *Gateway) writePlan(ctx context.Context, tx *store.Tx, e store.Event, in
 		if _, _, err := tx.AddLink(ctx, l); err != nil {
 			return fmt.Errorf("add link: %w", err)
 		}
+		if l.Policy == "" {
+			continue
+		}
+		if err := g.setTimers(ctx, tx, l, in.caze.OpenedAt, in.value); err != nil {
+			return err
+		}
 	}
 	if p.decision != nil {
 		d := *p.decision
@@ -119,6 +125,9 @@ func (g *Gateway) writePlan(ctx context.Context, tx *store.Tx, e store.Event, in
 	if p.caseState != "" {
 		in.caze.State, in.caze.UpdatedAt = p.caseState, now
 		if err := tx.SaveCase(ctx, in.caze); err != nil {
+			return err
+		}
+		if err := tx.DropTimers(ctx, in.caze.ID); err != nil {
 			return err
 		}
 	}
@@ -185,9 +194,9 @@ func (g *Gateway) ruleAt(ctx context.Context, q documentReader, name string, ver
 }
 
 // policyAt returns a policy as it stood at a version, nil where it cannot be read any more.
-func (g *Gateway) policyAt(ctx context.Context, q documentReader, name string, version int64) (*mapping.Policy, error) {
+func (g *Gateway) policyAt(ctx context.Context, q documentReader, name string, version int64) (*mapping.PolicyProgram, error) {
 	if cached, ok := g.policies.Load(versionKey{name, version}); ok {
-		return cached.(*mapping.Policy), nil
+		return cached.(*mapping.PolicyProgram), nil
 	}
 	d, err := q.Document(ctx, kindPolicy, name, version)
 	if errors.Is(err, store.ErrNotFound) {
@@ -196,8 +205,9 @@ func (g *Gateway) policyAt(ctx context.Context, q documentReader, name string, v
 	if err != nil {
 		return nil, fmt.Errorf("read policy %s version %d: %w", name, version, err)
 	}
-	p, err := mapping.ParsePolicy([]byte(d.Text))
+	p, err := compilePolicy(d.Text)
 	if err != nil {
+		g.log.Error("policy version of an open case no longer compiles", "policy", name, "version", version, "error", err)
 		return nil, nil
 	}
 	g.policies.Store(versionKey{name, version}, p)

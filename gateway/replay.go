@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/store"
@@ -35,7 +33,7 @@ func (g *Gateway) Replay(ctx context.Context, id, who, why string) (Replayed, er
 	if err != nil {
 		return Replayed{}, err
 	}
-	return g.replayBody(ctx, q, who, why)
+	return g.takeBody(ctx, q, q.Body, who, why)
 }
 
 func (g *Gateway) replayDelivery(ctx context.Context, d store.Delivery, who, why string) error {
@@ -56,6 +54,9 @@ func (g *Gateway) replayDelivery(ctx context.Context, d store.Delivery, who, why
 
 // reopenPost makes a decision that the source had not taken owed again.
 func (g *Gateway) reopenPost(ctx context.Context, tx *store.Tx, d store.Delivery) error {
+	if connectors.ActionKind(d.Kind) == connectors.Revoke {
+		return tx.SetRevocationState(ctx, d.CaseID, decisionOwed, d.ID)
+	}
 	return tx.SetDecisionState(ctx, d.DecisionID, decisionOwed, d.ID)
 }
 
@@ -70,51 +71,14 @@ func (g *Gateway) Cancel(ctx context.Context, id, who, why string) error {
 		if err := tx.Cancel(ctx, id, now); err != nil {
 			return fmt.Errorf("cancel delivery %s, which is %s: %w", id, d.State, err)
 		}
+		if d.DecisionID != "" && connectors.ActionKind(d.Kind) == connectors.Decide {
+			if err := tx.SetDecisionState(ctx, d.DecisionID, decisionRefused, d.ID); err != nil {
+				return err
+			}
+		}
 		return tx.Record(ctx, store.Entry{At: now, CaseID: d.CaseID, Kind: "delivery.canceled", Subject: d.Connection,
 			Content: map[string]any{"delivery": id, "action": d.Kind, "who": who, "why": why}})
 	})
-}
-
-// replayBody decodes a body again with the connection as it is published now. What is still not understood stays.
-func (g *Gateway) replayBody(ctx context.Context, q store.Quarantined, who, why string) (Replayed, error) {
-	c := g.catalogue().connections[q.Connection]
-	if c == nil || c.receiver == nil {
-		return Replayed{}, fmt.Errorf("connection %s is no longer there", q.Connection)
-	}
-	r := connectors.Request{
-		Method: http.MethodPost, URL: &url.URL{Path: "/in/" + q.Connection}, Header: http.Header{"Content-Type": {q.ContentType}}, Body: q.Body, Time: q.ReceivedAt,
-	}
-	received, err := c.receiver.Receive(ctx, r)
-	if err != nil {
-		return Replayed{Again: err.Error()}, nil
-	}
-	for _, e := range received.Events {
-		if reason := c.wrongTenant(e); reason != "" {
-			return Replayed{Again: reason}, nil
-		}
-	}
-	if len(received.Events) == 0 {
-		return Replayed{Again: "the body carries no event"}, nil
-	}
-	var out Replayed
-	err = g.store.InTx(ctx, func(tx *store.Tx) error {
-		arrivals := make([]store.Arrival, len(received.Events))
-		for i, e := range received.Events {
-			arrivals[i] = arrival(c, r, e)
-		}
-		receipts, err := tx.Accept(ctx, arrivals)
-		if err != nil {
-			return err
-		}
-		out.Event = receipts[0].EventID
-		if err := tx.SettleQuarantine(ctx, q.ID, "replayed", out.Event); err != nil {
-			return err
-		}
-		tx.Wake(wakePlan)
-		return tx.Record(ctx, store.Entry{At: g.now(), CaseID: receipts[0].CaseID, Kind: "quarantine.replayed", Subject: q.Connection,
-			Content: map[string]any{"quarantine": q.ID, "reason": q.Reason, "who": who, "why": why}})
-	})
-	return out, err
 }
 
 // Waiting is something that waits for a person: a dead delivery or a body in quarantine.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -37,22 +38,26 @@ func (o Offline) Check(ctx context.Context, texts [][]byte) error {
 func (o Offline) catalogue(ctx context.Context, texts [][]byte) (*catalogue, error) {
 	var faults Faults
 	var docs []store.Document
-	seen := map[mapping.Header]bool{}
+	given := map[mapping.Header]int{}
 	for i, text := range texts {
 		head, err := mapping.ReadHeader(text)
 		switch {
 		case err != nil:
-			faults = append(faults, &Fault{"document", fmt.Sprint(i + 1), err})
-		case seen[head]:
-			faults = append(faults, &Fault{head.Kind, head.Name, fmt.Errorf("stands twice")})
+			faults = append(faults, &Fault{"document", fmt.Sprint(i + 1), err, i + 1})
+		case given[head] != 0:
+			faults = append(faults, &Fault{head.Kind, head.Name, errors.New("stands twice"), i + 1})
 		default:
-			seen[head] = true
+			given[head] = i + 1
 			docs = append(docs, store.Document{Kind: head.Kind, Name: head.Name, Version: 1, Text: string(text)})
 		}
 	}
 	open := opener{vendors: o.Vendors, vault: o.Vault, log: slog.New(slog.DiscardHandler), now: o.Now}
 	c, more := newCatalogue(ctx, open, docs, 1, nil)
+	for _, f := range more {
+		f.Given = given[mapping.Header{Kind: f.Kind, Name: f.Name}]
+	}
 	if faults = append(faults, more...); len(faults) > 0 {
+		faults.sort()
 		return nil, faults
 	}
 	return c, nil

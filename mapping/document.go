@@ -94,16 +94,9 @@ func afterMarker(line []byte) (rest []byte, ok bool) {
 
 // decode reads one document of a kind into v. Unknown and repeated keys are faults.
 func decode(text []byte, kind string, v any) (*source, error) {
-	s, body, err := open(text, false)
+	s, body, err := begin(text, kind)
 	if err != nil {
 		return nil, err
-	}
-	var h Header
-	if yaml.NodeToValue(body, &h) == nil {
-		s.name = h.Name
-		if h.Kind != kind {
-			return nil, Errors{s.at("kind", 0, fmt.Sprintf("kind must be %s here", kind))}
-		}
 	}
 	if err := yaml.NodeToValue(body, v, yaml.Strict()); err != nil {
 		return nil, s.yamlFault(err)
@@ -112,6 +105,23 @@ func decode(text []byte, kind string, v any) (*source, error) {
 		return nil, Errors{s.at("name", 0, message)}
 	}
 	return s, nil
+}
+
+// begin parses the text of one document of a kind.
+func begin(text []byte, kind string) (*source, ast.Node, error) {
+	s, body, err := open(text, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	var h Header
+	if err := yaml.NodeToValue(body, &h); err != nil {
+		return nil, nil, s.yamlFault(err)
+	}
+	s.name = h.Name
+	if h.Kind != kind {
+		return nil, nil, Errors{s.at("kind", 0, fmt.Sprintf("kind must be %s here", kind))}
+	}
+	return s, body, nil
 }
 
 // open parses the text of one document. hidden keeps its lines out of faults.
@@ -187,6 +197,9 @@ func (s *source) yamlFault(err error) Errors {
 		return Errors{{Document: s.name, Message: "the text is not valid YAML"}}
 	}
 	message := e.GetMessage()
+	if s.hidden {
+		message, _, _ = strings.Cut(message, `: "`) // some quote the text
+	}
 	var mismatch *yaml.TypeError
 	var unexpected *yaml.UnexpectedNodeTypeError
 	switch {
@@ -229,4 +242,13 @@ func nameFault(name string) string {
 		return "name holds a space, a slash or a character that cannot be seen"
 	}
 	return ""
+}
+
+// InWords puts a fault of the YAML library in the words and with the place every fault of a document has, and shows no
+// line of the text: it may hold secrets. Other errors stay as they are.
+func InWords(err error) error {
+	if _, ok := errors.AsType[yaml.Error](err); !ok {
+		return err
+	}
+	return (&source{hidden: true}).yamlFault(err)
 }

@@ -126,7 +126,7 @@ func TestParseFaultsNameTheirPlace(t *testing.T) {
 		{"broken text", rule, head + "create: {at: \"a}\n", 5, 14, "could not find end character"},
 		{"no approver", policy, "kind: Policy\nname: p\napprovers: {}\n", 3, 12, "a policy names at least one"},
 		{"unknown answer", policy, "kind: Policy\nname: p\napprovers: {people: [a]}\nunknown_requester: maybe\n", 4, 20, "refuse or allow"},
-		{"empty approver", policy, "kind: Policy\nname: p\napprovers: {groups: [a, '']}\n", 3, 26, "a name is missing"},
+		{"empty approver", policy, "kind: Policy\nname: p\napprovers: {groups: [a, '']}\n", 3, 26, "a value is missing"},
 		{"values and list", table, "kind: Table\nname: t\nvalues: {a: b}\nlist: [a]\n", 1, 1, "either values or a list"},
 		{"neither values nor list", table, "kind: Table\nname: t\n", 1, 1, "either values or a list"},
 		{"a list in a table", table, "kind: Table\nname: t\nvalues: {a: [b]}\n", 3, 13, "a table holds text"},

@@ -100,7 +100,7 @@ func (p *draftPlan) fill(r *runner) (*Draft, error) {
 			return nil, err
 		}
 		if value == "" && t.required {
-			return nil, t.template.rule.fault(t.template.path, 0, t.template.path+" is empty for this event")
+			return nil, t.template.document.fault(t.template.path, 0, t.template.path+" is empty for this event")
 		}
 		*t.field(&d) = value
 	}

@@ -1,8 +1,11 @@
 package mapping
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/types"
 )
 
@@ -14,7 +17,7 @@ type Field struct {
 	Allowed []string `json:"allowed,omitempty"`
 }
 
-// Env is what a rule is checked against: what its source sends, what its desk keeps, and the tables there are.
+// Env is what a rule or policy is checked against: what its source sends, what its desk keeps, and the tables there are.
 type Env struct {
 	Data   map[string][]Field // event kind to the fields of event.data; nil: the source is not known. Without fields data is open
 	Ticket []Field            // the fields of ticket.fields; nil: open
@@ -55,6 +58,24 @@ func (e Env) dataType(kinds []string) types.Type {
 	return data
 }
 
+// ticketTexts are the parts of a ticket that every desk has. The status category is not among them: desks keep it out
+// of the history, so nobody could tell who brought about a condition on it.
+var ticketTexts = []string{"status", "summary", "priority", "key", "id", "url"}
+
+const (
+	category   = "category"
+	noCategory = "the history of a ticket does not show its category, so nobody could tell who brought it there; name statuses: ticket.status in [\"Approved\"]"
+)
+
+// withoutCategory is a ticket as expressions see it, whatever way they look.
+func withoutCategory(ticket map[string]any) map[string]any {
+	if _, ok := ticket[category]; ok {
+		ticket = maps.Clone(ticket)
+		delete(ticket, category)
+	}
+	return ticket
+}
+
 // ticketTypes is what expressions over a ticket may name.
 func (e Env) ticketTypes() types.Map {
 	var fields types.Type = types.Any
@@ -63,10 +84,16 @@ func (e Env) ticketTypes() types.Map {
 		addFields(known, e.Ticket)
 		fields = known
 	}
-	return types.Map{"ticket": types.Map{
-		"status": types.String, "category": types.String, "summary": types.String, "priority": types.String,
-		"key": types.String, "id": types.String, "url": types.String, "fields": fields,
-	}}
+	ticket := types.Map{"fields": fields}
+	for _, name := range ticketTexts {
+		ticket[name] = types.String
+	}
+	return types.Map{"ticket": ticket}
+}
+
+// hasField tells whether the desk keeps a field, as far as is known.
+func (e Env) hasField(name string) bool {
+	return e.Ticket == nil || slices.ContainsFunc(e.Ticket, func(f Field) bool { return f.Name == name })
 }
 
 // addFields adds fields to a map type. A name that has two types in two kinds may hold anything.
@@ -106,4 +133,24 @@ func (e Env) unknownKinds(kinds []string) []string {
 		_, known := e.Data[kind]
 		return known || slices.Contains(ownKinds, kind)
 	})
+}
+
+// narrowed parses a condition over an event and returns the scope to compile it in: event.data has the fields of the
+// kinds that the condition admits. names says what else it may name. ok is false where a fault was noted.
+func (e Env) narrowed(d document, text, path string, names func(kinds []string) types.Map, faults *Errors) (s *scope, root ast.Node, kinds []string, ok bool) {
+	root, ok = newScope(d, names(nil), e.Tables, faults).parse(text, path, 0)
+	if !ok {
+		return nil, nil, nil, false
+	}
+	kinds = kindsOf(root)
+	s = newScope(d, names(kinds), e.Tables, faults)
+	if unknown := e.unknownKinds(kinds); len(unknown) > 0 {
+		s.add(path, max(0, runeIndex(text, unknown[0])), "the source sends no events of kind "+strings.Join(unknown, ", ")+"; it sends "+strings.Join(sortedKeys(e.Data), ", "))
+		return nil, nil, kinds, false
+	}
+	if kinds != nil && len(kinds) == 0 {
+		s.add(path, 0, "no event can meet this condition: event.kind cannot be two kinds at once")
+		return nil, nil, kinds, false
+	}
+	return s, root, kinds, true
 }

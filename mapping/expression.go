@@ -20,27 +20,32 @@ import (
 	"github.com/expr-lang/expr/vm"
 )
 
+// document is what expressions stand in. fault is one fault of it, offset runes into the value at path.
+type document interface {
+	fault(path string, offset int, message string) *Error
+}
+
 // expression is one compiled expression and where it stands in its document.
 type expression struct {
-	program *vm.Program
-	rule    *Rule
-	path    string // of the value it stands in
-	offset  int    // runes before it in that value
+	program  *vm.Program
+	document document
+	path     string // of the value it stands in
+	offset   int    // runes before it in that value
 }
 
 // scope compiles the expressions that may name the same things. An expression is compiled twice: once against the
 // types of the schema, which finds the author's mistakes, and once untyped and rewritten for the sandbox, which is
 // what runs, because any field may be missing from an event whatever its type.
 type scope struct {
-	rule   *Rule
-	tables map[string]*Table
-	check  *conf.Config
-	run    *conf.Config
-	faults *Errors
+	document document
+	tables   map[string]*Table
+	check    *conf.Config
+	run      *conf.Config
+	faults   *Errors
 }
 
-func newScope(r *Rule, env types.Map, tables map[string]*Table, faults *Errors) *scope {
-	return &scope{rule: r, tables: tables, check: checkConfig(env), run: runConfig(), faults: faults}
+func newScope(d document, env types.Map, tables map[string]*Table, faults *Errors) *scope {
+	return &scope{document: d, tables: tables, check: checkConfig(env), run: runConfig(), faults: faults}
 }
 
 // checkConfig knows the functions by their signatures, and no function that is not in our list.
@@ -130,11 +135,11 @@ func (s *scope) assemble(text, path string, offset int) *expression {
 		s.addFault(path, offset, err)
 		return nil
 	}
-	return &expression{program: program, rule: s.rule, path: path, offset: offset}
+	return &expression{program: program, document: s.document, path: path, offset: offset}
 }
 
 func (s *scope) add(path string, offset int, message string) {
-	*s.faults = append(*s.faults, s.rule.fault(path, offset, message))
+	*s.faults = append(*s.faults, s.document.fault(path, offset, message))
 }
 
 // addFault notes what the language's own parser or checker found. Its words are about the rule alone.
@@ -237,7 +242,7 @@ func (e *expression) fault(err error) error {
 	case errors.As(err, &ours):
 		message = string(ours)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		out := e.rule.fault(e.path, e.offset+at, "the evaluation was stopped")
+		out := e.document.fault(e.path, e.offset+at, "the evaluation was stopped")
 		out.cause = stopped(err)
 		return out
 	case located && f.Message == "memory budget exceeded":
@@ -247,7 +252,7 @@ func (e *expression) fault(err error) error {
 	case located && (strings.HasPrefix(f.Message, "invalid operation: ") || strings.HasPrefix(f.Message, "interface conversion: ")) && utf8.RuneCountInString(f.Message) < 200:
 		message = "values of these types cannot be used so"
 	}
-	return e.rule.fault(e.path, e.offset+at, message)
+	return e.document.fault(e.path, e.offset+at, message)
 }
 
 // stopped returns the context's own error, without what the language wrapped round it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,7 @@ func seedFiles(f *testing.F, pattern string, add func(text []byte)) {
 func FuzzDocument(f *testing.F) {
 	seedFiles(f, "testdata/*/rule.yaml", func(text []byte) { f.Add(text) })
 	seedFiles(f, "starter/*.yaml", func(text []byte) { f.Add(text) })
+	seedFiles(f, "testdata/policies/*/policy.yaml", func(text []byte) { f.Add(text) })
 	for _, text := range []string{"kind: &a [*a]", "kind: |\n\n  x", "--- >\n a\n--- |", "{a: {b: [c, 'd", "\ufeff%YAML 1.2\n---\na", "? a\n: b", "kind: \"\\u\"", "a: !!binary x"} {
 		f.Add([]byte(text))
 	}
@@ -87,7 +89,7 @@ func FuzzCompile(f *testing.F) {
 		r := &Rule{
 			Name: "fuzz", On: "epm", When: text,
 			Create:   &Create{At: "a", Project: text, Type: "b", Summary: text, Description: text, Labels: []string{text}, Fields: map[string]any{"f": text}},
-			Decision: &Decision{Approved: text, Denied: text, Duration: text, Reason: text, Policy: "p"},
+			Decision: &Decision{Approved: text, Denied: text, Revoked: text, Duration: text, Reason: text, Policy: "p"},
 		}
 		_, err := Compile(r, env)
 		var faults Errors
@@ -106,6 +108,83 @@ func FuzzCompile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzPolicy reads foreign bytes as a policy and asks it about foreign events.
+func FuzzPolicy(f *testing.F) {
+	seedFiles(f, "testdata/policies/*/policy.yaml", func(text []byte) {
+		f.Add(text, []byte(`{"kind":"a","severity":"high","test":true,"data":{"ComputerGroup":"Servers"}}`))
+		f.Add(text, []byte(`{"kind":"a","severity":"low","test":"x"}`))
+	})
+	f.Fuzz(func(t *testing.T, text, body []byte) {
+		defer bounded(t, time.Now())
+		p, err := ParsePolicy(text)
+		var faults Errors
+		if err != nil {
+			if !errors.As(err, &faults) || len(faults) == 0 {
+				t.Errorf("got %v, want Errors", err)
+			}
+			return
+		}
+		for i, terms := range p.Terms() {
+			sensible(t, i, terms)
+		}
+		program, err := CompilePolicy(p, Env{Tables: exampleTables})
+		if err != nil {
+			if !errors.As(err, &faults) || len(faults) == 0 {
+				t.Errorf("got %v, want Errors", err)
+			}
+			return
+		}
+		var event map[string]any
+		if json.Unmarshal(body, &event) != nil {
+			return
+		}
+		var one *Error
+		terms, err := program.For(t.Context(), event)
+		if err != nil {
+			if !errors.As(err, &one) || !terms.Approvers.empty() {
+				t.Errorf("got %+v, %v, want an *Error alone", terms, err)
+			}
+			return
+		}
+		again, err := program.For(t.Context(), event)
+		if err != nil || again.Name != terms.Name {
+			t.Errorf("got %s and then %s, %v", terms.Name, again.Name, err)
+		}
+		if ok, _ := terms.Approvers.Admit(t.Context(), Actor{Groups: terms.Approvers.Groups}, event, event); ok {
+			t.Error("somebody we do not know is admitted")
+		}
+		actor := Actor{Person: "nobody named", Groups: []string{"no group named"}}
+		if ok, err := terms.Approvers.Admit(t.Context(), actor, event, event); ok && terms.Approvers.When == "" || err != nil && !errors.As(err, &one) {
+			t.Errorf("got %v, %v", ok, err)
+		}
+		terms.Hours.Open(time.Unix(int64(len(body))*1e6, 0))
+	})
+}
+
+// sensible checks what holds of all terms that were read.
+func sensible(t *testing.T, i int, terms Terms) {
+	t.Helper()
+	if terms.Approvers.empty() || terms.Quorum < 1 || terms.Quorum > maxQuorum || terms.Revoke != nil && terms.Revoke.empty() {
+		t.Errorf("terms %d cannot be met: %+v", i, terms)
+	}
+	if d := terms.Deadline; d != nil {
+		if d.After <= 0 || !slices.IsSorted(d.Remind) || len(d.Remind) > 0 && d.Remind[len(d.Remind)-1] >= d.After ||
+			d.Deputy != nil && (d.Deputy.After <= 0 || d.Deputy.After >= d.After || d.Deputy.Approvers.empty()) ||
+			d.Second != nil && (d.Second.After <= 0 || d.Second.After >= d.After || d.Second.Rule == "") {
+			t.Errorf("terms %d have the deadline %+v", i, d)
+		}
+	}
+	for _, length := range []time.Duration{0, time.Second, time.Hour, 240 * time.Hour} {
+		g, err := terms.Durations.Grant(length == 0, length)
+		if d := terms.Durations; d != nil && err == nil && d.Max > 0 && g.Length > d.Max {
+			t.Errorf("terms %d grant %s", i, g)
+		}
+	}
+	if h := terms.Hours; h != nil && (h.location == nil || h.From == h.To || h.From < 0 || h.To > dayMinutes) {
+		t.Errorf("terms %d have the hours %+v", i, h)
+	}
 }
 
 // sameCondition checks that the terms of a condition, joined by and, are the condition.

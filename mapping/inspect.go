@@ -66,6 +66,12 @@ func (i *inspector) one(node ast.Node) error {
 		if f, ok := functionNamed[n.Name]; !ok || f.types != nil {
 			return faultf("unknown name %s", n.Name)
 		}
+	case *ast.MemberNode:
+		ticket, ok := unchained(n.Node).(*ast.IdentifierNode)
+		part, also := n.Property.(*ast.StringNode)
+		if ok && also && ticket.Value == "ticket" && part.Value == category {
+			return fault(noCategory)
+		}
 	case *ast.BytesNode:
 		return fault("bytes are not used in rules; write a text")
 	case *ast.BinaryNode:
@@ -75,6 +81,13 @@ func (i *inspector) one(node ast.Node) error {
 		}
 	}
 	return nil
+}
+
+func unchained(node ast.Node) ast.Node {
+	if chain, ok := node.(*ast.ChainNode); ok {
+		return chain.Node
+	}
+	return node
 }
 
 func (i *inspector) call(n *ast.CallNode) error {

@@ -1,6 +1,10 @@
 // Package mapping turns events into tickets by rules. A rule says: when an event of this source meets this condition,
 // do that at that desk, with these texts; and later, read the decision off the ticket like this.
 //
+// A policy says who may decide, how many of them, when and for how long. Its terms (terms.go, deadline.go, hours.go,
+// durations.go) may differ from event to event (layers.go); CompilePolicy returns a PolicyProgram (approval.go) that
+// tells which terms hold and whom they admit.
+//
 // Rules, policies, tables and people are YAML documents (document.go, rule.go, policy.go, table.go, people.go).
 // Compile checks a rule against what its source sends and its desk keeps (env.go) and returns a Program. Programs are
 // pure: the same event and rule give the same Result for ever. They have no clock, no chance and no way out, and cannot
@@ -58,6 +62,9 @@ func Compile(r *Rule, env Env) (*Program, error) {
 	p.draft = s.draft(r)
 	if r.Decision != nil {
 		p.decision = newScope(r, env.ticketTypes(), env.Tables, &faults).decision(r.Decision)
+		if field := p.Granted(); field != "" && !env.hasField(field) {
+			faults = append(faults, r.fault("decision.granted", 0, "the desk has no field "+field))
+		}
 	}
 	if r.Settle != nil {
 		p.settle = settleMoves(r.Settle)
@@ -73,18 +80,9 @@ func (p *Program) compileWhen(r *Rule, env Env, faults *Errors) {
 	if strings.TrimSpace(r.When) == "" {
 		return // found missing before
 	}
-	root, ok := newScope(r, env.eventTypes(nil), env.Tables, faults).parse(r.When, "when", 0)
+	s, root, kinds, ok := env.narrowed(r, r.When, "when", env.eventTypes, faults)
+	p.kinds = kinds
 	if !ok {
-		return
-	}
-	p.kinds = kindsOf(root)
-	s := newScope(r, env.eventTypes(p.kinds), env.Tables, faults)
-	if unknown := env.unknownKinds(p.kinds); len(unknown) > 0 {
-		s.add("when", max(0, runeIndex(r.When, unknown[0])), "the source sends no events of kind "+strings.Join(unknown, ", ")+"; it sends "+strings.Join(sortedKeys(env.Data), ", "))
-		return
-	}
-	if p.kinds != nil && len(p.kinds) == 0 {
-		s.add("when", 0, "no event can meet this condition: event.kind cannot be two kinds at once")
 		return
 	}
 	conjunction := false
@@ -221,4 +219,14 @@ func (p *Program) Eval(ctx context.Context, event map[string]any) (Result, error
 	}
 	result.Draft = draft
 	return result, nil
+}
+
+// Draft fills in the rule's action for an event whether or not its condition holds; nil for a rule without an action.
+func (p *Program) Draft(ctx context.Context, event map[string]any) (*Draft, error) {
+	if p.draft == nil {
+		return nil, nil
+	}
+	r := p.runners.take(ctx, "event", event)
+	defer p.runners.give(r, "event")
+	return p.draft.fill(r)
 }

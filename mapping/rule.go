@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -60,13 +61,15 @@ type Transition struct {
 	Fields map[string]any `yaml:"fields"`
 }
 
-// Decision reads an answer off the ticket. All but Policy are expressions over ticket.
+// Decision reads an answer off the ticket. All but Granted and Policy are expressions over ticket.
 type Decision struct {
 	Approved string `yaml:"approved"`
 	Denied   string `yaml:"denied"`
+	Revoked  string `yaml:"revoked"`  // access already granted shall be taken back
 	Duration string `yaml:"duration"` // once, 1h, 30m, 1d, a number of seconds, or an expression that gives one of these
 	Reason   string `yaml:"reason"`
-	Policy   string `yaml:"policy"` // the Policy that says who may decide
+	Granted  string `yaml:"granted"` // the ticket field that is set to the duration once the source has accepted it
+	Policy   string `yaml:"policy"`  // the Policy that says who may decide
 }
 
 // Settle says where the ticket is moved once the case was decided elsewhere or ran out.
@@ -74,6 +77,7 @@ type Settle struct {
 	Approved *Move `yaml:"approved"`
 	Denied   *Move `yaml:"denied"`
 	Expired  *Move `yaml:"expired"`
+	Revoked  *Move `yaml:"revoked"`
 }
 
 // Move is a status and the fields its screen asks for. Both are constants.
@@ -182,6 +186,10 @@ func (r *Rule) check() Errors {
 		need("decision.denied", d.Denied)
 		need("decision.policy", d.Policy)
 		constant("decision.policy", d.Policy)
+		constant("decision.granted", d.Granted)
+		if granted := strings.TrimSpace(d.Granted); slices.Contains(ticketTexts, granted) {
+			add("decision.granted", "granted names a field of its own, and %s holds something else", granted)
+		}
 	}
 	if r.Settle != nil {
 		if r.Create == nil {
@@ -234,6 +242,6 @@ func (r *Rule) checkConstants(path string, v any, faults *Errors) {
 // moves yields the outcomes in a fixed order.
 func (s *Settle) moves() func(yield func(string, *Move) bool) {
 	return func(yield func(string, *Move) bool) {
-		_ = yield("approved", s.Approved) && yield("denied", s.Denied) && yield("expired", s.Expired)
+		_ = yield("approved", s.Approved) && yield("denied", s.Denied) && yield("expired", s.Expired) && yield("revoked", s.Revoked)
 	}
 }

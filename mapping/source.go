@@ -78,7 +78,8 @@ func (s *source) at(path string, offset int, message string) *Error {
 		}
 	}
 	if e.Line == 0 && len(s.lines) > 0 {
-		e.Line, e.Column = 1, 1
+		filled := slices.IndexFunc(s.lines, func(line string) bool { return strings.TrimSpace(line) != "" })
+		e.Line, e.Column = max(0, filled)+1, 1
 	}
 	e.Snippet = s.snippet(e.Line, e.Column)
 	return e

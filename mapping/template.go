@@ -11,10 +11,10 @@ import (
 
 // template is a value of a rule: constant text, or text with expressions in it.
 type template struct {
-	parts []part
-	sole  *expression // of a template that is one expression and nothing else but white space
-	path  string
-	rule  *Rule
+	parts    []part
+	sole     *expression // of a template that is one expression and nothing else but white space
+	path     string
+	document document
 }
 
 // part is literal text or an expression.
@@ -132,7 +132,7 @@ func (s *scope) template(text, path string, as mode) *template {
 		s.add(path, 0, fmt.Sprintf("%s is longer than %d KiB", path, maxResult>>10))
 		return nil
 	}
-	t := &template{path: path, rule: s.rule}
+	t := &template{path: path, document: s.document}
 	faults := len(*s.faults)
 	for i, one := range segments {
 		if !one.expression {

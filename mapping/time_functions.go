@@ -19,9 +19,14 @@ func duration(_ *meter, args []any) (any, error) {
 	if !ok || n < 0 || n > maxLength.Seconds() {
 		return nil, fault("duration needs a number of seconds")
 	}
-	left := int64(n)
+	return lengthText(time.Duration(n) * time.Second), nil
+}
+
+// lengthText writes a length of time in the form parseLength reads.
+func lengthText(d time.Duration) string {
+	left := int64(d / time.Second)
 	if left == 0 {
-		return "0s", nil
+		return "0s"
 	}
 	var b strings.Builder
 	for _, unit := range []struct {
@@ -33,7 +38,7 @@ func duration(_ *meter, args []any) (any, error) {
 			left %= unit.seconds
 		}
 	}
-	return b.String(), nil
+	return b.String()
 }
 
 // moment reads a time in RFC 3339. It is brought to UTC, so that the zone of this machine plays no part.

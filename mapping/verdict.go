@@ -7,14 +7,16 @@ import (
 	"time"
 )
 
-// Verdict is what a rule reads off a ticket. Neither means that the ticket says nothing yet.
+// Verdict is what a rule reads off a ticket. At most one holds; none means that the ticket says nothing yet.
 type Verdict struct {
 	Approved bool `json:"approved"`
 	Denied   bool `json:"denied"`
+	Revoked  bool `json:"revoked"` // access already granted shall be taken back
 }
 
 type decisionPlan struct {
-	approved, denied, duration, reason *expression
+	approved, denied, revoked *expression // revoked may be nil
+	duration, reason          *expression // nil where the rule has none
 }
 
 func (s *scope) decision(d *Decision) *decisionPlan {
@@ -31,6 +33,7 @@ func (s *scope) decision(d *Decision) *decisionPlan {
 	return &decisionPlan{
 		approved: compile("approved", d.Approved, true),
 		denied:   compile("denied", d.Denied, true),
+		revoked:  compile("revoked", d.Revoked, true),
 		duration: compile("duration", duration, false),
 		reason:   compile("reason", d.Reason, false),
 	}
@@ -38,26 +41,45 @@ func (s *scope) decision(d *Decision) *decisionPlan {
 
 func isOnce(text string) bool { return strings.EqualFold(strings.TrimSpace(text), "once") }
 
-// Decide reads the verdict off a ticket. A ticket that is both approved and denied is an error, as is a rule without a
+// Decide reads the verdict off a ticket. A ticket of which two hold at once is an error, as is a rule without a
 // decision.
 func (p *Program) Decide(ctx context.Context, ticket map[string]any) (Verdict, error) {
 	if p.decision == nil {
 		return Verdict{}, p.rule.fault("decision", 0, "the rule has no decision")
 	}
-	r := p.runners.take(ctx, "ticket", ticket)
+	r := p.runners.take(ctx, "ticket", withoutCategory(ticket))
 	defer p.runners.give(r, "ticket")
-	approved, err := p.decision.approved.condition(r)
-	if err != nil {
-		return Verdict{}, err
+	var v Verdict
+	var holding []string
+	for _, one := range []struct {
+		says  string
+		when  *expression
+		holds *bool
+	}{{"approved", p.decision.approved, &v.Approved}, {"denied", p.decision.denied, &v.Denied}, {"revoked", p.decision.revoked, &v.Revoked}} {
+		if one.when == nil {
+			continue
+		}
+		var err error
+		if *one.holds, err = one.when.condition(r); err != nil {
+			return Verdict{}, err
+		}
+		if *one.holds {
+			holding = append(holding, one.says)
+		}
 	}
-	denied, err := p.decision.denied.condition(r)
-	if err != nil {
-		return Verdict{}, err
+	if len(holding) > 1 {
+		return Verdict{}, p.rule.fault("decision", 0, "the ticket is "+strings.Join(holding, " and ")+" at once")
 	}
-	if approved && denied {
-		return Verdict{}, p.rule.fault("decision", 0, "the ticket is approved and denied at once")
+	return v, nil
+}
+
+// Granted returns the ticket field that is set to the granted duration, as Granted.String has it, once the source has
+// accepted the decision. Empty means none.
+func (p *Program) Granted() string {
+	if p.decision == nil {
+		return ""
 	}
-	return Verdict{Approved: approved, Denied: denied}, nil
+	return strings.TrimSpace(p.rule.Decision.Granted)
 }
 
 // Duration reads for how long access is given. Zero and not once means that the rule or the ticket says nothing.
@@ -65,7 +87,7 @@ func (p *Program) Duration(ctx context.Context, ticket map[string]any) (once boo
 	if p.decision == nil || p.decision.duration == nil {
 		return false, 0, nil
 	}
-	r := p.runners.take(ctx, "ticket", ticket)
+	r := p.runners.take(ctx, "ticket", withoutCategory(ticket))
 	defer p.runners.give(r, "ticket")
 	e := p.decision.duration
 	v, err := e.run(r)
@@ -95,7 +117,7 @@ func (p *Program) Reason(ctx context.Context, ticket map[string]any) (string, er
 	if p.decision == nil || p.decision.reason == nil {
 		return "", nil
 	}
-	r := p.runners.take(ctx, "ticket", ticket)
+	r := p.runners.take(ctx, "ticket", withoutCategory(ticket))
 	defer p.runners.give(r, "ticket")
 	e := p.decision.reason
 	v, err := e.run(r)
@@ -109,7 +131,7 @@ func (p *Program) Reason(ctx context.Context, ticket map[string]any) (string, er
 	return strings.TrimSpace(clean(text)), nil
 }
 
-// Settle tells where the ticket is moved when the case came to outcome (approved, denied, expired) elsewhere; ok is
+// Settle tells where the ticket is moved when the case came to outcome (approved, denied, expired, revoked) elsewhere; ok is
 // false where the rule leaves it alone. The fields are the caller's own.
 func (p *Program) Settle(outcome string) (status string, fields map[string]any, ok bool) {
 	move, ok := p.settle[outcome]

@@ -31,6 +31,7 @@ type Link struct {
 	PolicyVersion int64
 	Project       string
 	Type          string
+	Baseline      string // digest of the ticket's content as first read, "" until then
 	Opening       string // id of the event that asked for the ticket
 	State         string
 	CreatedAt     time.Time
@@ -45,11 +46,11 @@ type Ref struct {
 }
 
 const linkColumns = `id, case_id, desk, slot, key, ref_id, ref_key, ref_url, rule, policy, rule_version, policy_version,
-	project, type, opening, state, created_at, linked_at`
+	project, type, baseline, opening, state, created_at, linked_at`
 
 func (l *Link) fields() []any {
 	return []any{&l.ID, &l.CaseID, &l.Desk, &l.Slot, &l.Key, &l.RefID, &l.RefKey, &l.RefURL, &l.Rule, &l.Policy,
-		&l.RuleVersion, &l.PolicyVersion, &l.Project, &l.Type, &l.Opening, &l.State, (*stamp)(&l.CreatedAt),
+		&l.RuleVersion, &l.PolicyVersion, &l.Project, &l.Type, &l.Baseline, &l.Opening, &l.State, (*stamp)(&l.CreatedAt),
 		(*stamp)(&l.LinkedAt)}
 }
 
@@ -65,10 +66,10 @@ func (t *Tx) AddLink(ctx context.Context, l Link) (link Link, created bool, err 
 	if l.State == "" {
 		l.State = LinkPlanned
 	}
-	n, err := t.exec(ctx, `INSERT INTO links (`+linkColumns+`) VALUES `+tuples(1, plain(18)...)+
+	n, err := t.exec(ctx, `INSERT INTO links (`+linkColumns+`) VALUES `+tuples(1, plain(19)...)+
 		` ON CONFLICT DO NOTHING`,
 		l.ID, l.CaseID, l.Desk, l.Slot, l.Key, text(l.RefID), text(l.RefKey), text(l.RefURL), l.Rule, l.Policy, l.RuleVersion,
-		l.PolicyVersion, text(l.Project), text(l.Type), l.Opening, l.State, millis(l.CreatedAt), millis(l.LinkedAt))
+		l.PolicyVersion, text(l.Project), text(l.Type), l.Baseline, l.Opening, l.State, millis(l.CreatedAt), millis(l.LinkedAt))
 	if err != nil || n > 0 {
 		return l, n > 0, wrap("add link", err)
 	}
@@ -91,6 +92,28 @@ func (t *Tx) SetLinkRef(ctx context.Context, id string, ref Ref, at time.Time) e
 		return err
 	}
 	return fmt.Errorf("set ticket of link: %w: it has another ticket", ErrConflict)
+}
+
+// SetBaseline notes what the ticket said when it was first read; "" asks for it to be read anew, after an update of
+// our own.
+func (t *Tx) SetBaseline(ctx context.Context, id, digest string) error {
+	return wrap("set baseline of link", t.change(ctx, ErrNotFound, `UPDATE links SET baseline = $1 WHERE id = $2`, digest, id))
+}
+
+// RebindLink lets a link go on with another version of its rule and with the policy named.
+func (t *Tx) RebindLink(ctx context.Context, id string, ruleVersion int64, policy string, policyVersion int64) error {
+	return wrap("rebind link", t.change(ctx, ErrNotFound, `UPDATE links SET rule_version = $1, policy = $2, policy_version = $3
+		WHERE id = $4`, ruleVersion, policy, policyVersion, id))
+}
+
+// OpenLinksOf reads the links of open cases that rest on a rule or a policy, "" for any, at an older version than the
+// one given.
+func (q Queries) OpenLinksOf(ctx context.Context, rule string, ruleVersion int64, policy string, policyVersion int64) ([]Link, error) {
+	ls, err := all(ctx, q, (*Link).fields, `SELECT `+prefixed("l", linkColumns)+` FROM cases AS c CROSS JOIN links AS l
+		WHERE c.state = 'open' AND l.case_id = c.id AND l.state IN ('planned', 'linked')
+			AND ((l.rule = $1 AND l.rule_version < $2) OR (l.policy = $3 AND l.policy <> '' AND l.policy_version < $4))
+		ORDER BY l.id`, rule, ruleVersion, policy, policyVersion)
+	return ls, wrap("read links of open cases", err)
 }
 
 // SetLinkState sets the state of a link.

@@ -13,7 +13,7 @@ import (
 )
 
 // Entry is one step of the record. Content is anything that becomes JSON; entries that were read hold it as
-// json.RawMessage. ID, Salt and Digest are assigned.
+// json.RawMessage, empty when it was erased. ID, Salt, Digest, N and Chain are assigned, the last two by Seal.
 type Entry struct {
 	ID      string
 	At      time.Time
@@ -23,20 +23,32 @@ type Entry struct {
 	Content any
 	Salt    []byte
 	Digest  []byte
+	N       int64  // place in the chain, from 1; 0 until the entry is sealed
+	Chain   string // hash over everything up to this entry
 }
 
-const entryColumns = `id, at, case_id, kind, subject, salt, content, digest`
+const (
+	entryColumns  = `id, at, case_id, kind, subject, salt, content, digest`
+	sealedColumns = entryColumns + `, COALESCE(n, 0), chain`
+)
 
 func (e *Entry) fields() []any {
 	content := new(json.RawMessage)
 	e.Content = content
-	return []any{&e.ID, (*stamp)(&e.At), &e.CaseID, &e.Kind, &e.Subject, &e.Salt, (*document)(content), &e.Digest}
+	return []any{&e.ID, (*stamp)(&e.At), &e.CaseID, &e.Kind, &e.Subject, &e.Salt, (*document)(content), &e.Digest,
+		&e.N, &e.Chain}
 }
 
 // Intact tells whether an entry that was read says what it said when it was written. An erased one does not.
 func (e Entry) Intact() bool {
 	content, ok := e.Content.(json.RawMessage)
 	return ok && bytes.Equal(e.Digest, digest(e, content))
+}
+
+// Erased tells whether everything that could say something about a person is gone from an entry that was read.
+func (e Entry) Erased() bool {
+	content, ok := e.Content.(json.RawMessage)
+	return ok && len(content) == 0 && len(e.Salt) == 0 && e.Subject == ""
 }
 
 // digest stands for an entry in chained text without giving anything of it away. Each part goes in with its length,
@@ -79,14 +91,14 @@ func (t *Tx) RecordAll(ctx context.Context, entries []Entry) error {
 
 // RecordOfCase reads the record of a case, the oldest entry first.
 func (q Queries) RecordOfCase(ctx context.Context, caseID string) ([]Entry, error) {
-	es, err := all(ctx, q, (*Entry).fields, `SELECT `+entryColumns+` FROM records WHERE case_id = $1 AND case_id <> ''
+	es, err := all(ctx, q, (*Entry).fields, `SELECT `+sealedColumns+` FROM records WHERE case_id = $1 AND case_id <> ''
 		ORDER BY id`, caseID)
 	return plainContent(es), wrap("read record of case", err)
 }
 
 // Records reads the record from the entry after the id given, the oldest first.
 func (q Queries) Records(ctx context.Context, after string, limit int) ([]Entry, error) {
-	es, err := all(ctx, q, (*Entry).fields, `SELECT `+entryColumns+` FROM records WHERE id > $1 ORDER BY id LIMIT $2`,
+	es, err := all(ctx, q, (*Entry).fields, `SELECT `+sealedColumns+` FROM records WHERE id > $1 ORDER BY id LIMIT $2`,
 		after, int64(limit))
 	return plainContent(es), wrap("read record", err)
 }

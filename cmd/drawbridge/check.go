@@ -15,14 +15,14 @@ type checkCommand struct {
 }
 
 func (c *checkCommand) Run(s *surroundings) error {
-	texts, err := readDocuments(c.Path, os.Stdin)
+	docs, err := readDocuments(c.Path, os.Stdin)
 	if err != nil {
 		return err
 	}
-	if err := offline().Check(s.ctx, texts); err != nil {
-		return err
+	if err := offline().Check(s.ctx, docs.texts()); err != nil {
+		return docs.locate(err)
 	}
-	_, err = fmt.Fprintf(s.stdout, "%d documents, nothing wrong.\n", len(texts))
+	_, err = fmt.Fprintf(s.stdout, "%s, nothing wrong.\n", count(len(docs), "document"))
 	return err
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/mapping"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
 
@@ -27,7 +28,7 @@ import (
 // variable or a line of the configuration file, in this order of precedence.
 type databaseSettings struct {
 	Config   configFile `name:"config" env:"DRAWBRIDGE_CONFIG" placeholder:"FILE" help:"YAML file with settings, named as the flags are."`
-	Database string     `env:"DRAWBRIDGE_DATABASE" default:"sqlite:drawbridge.db" help:"sqlite:PATH or postgres://..."`
+	Database string     `env:"DRAWBRIDGE_DATABASE" default:"sqlite:drawbridge.db" help:"sqlite:PATH or postgres://USER@HOST/NAME."`
 	Secrets  string     `env:"DRAWBRIDGE_SECRETS" placeholder:"DIR" help:"Directory for secrets given as {file: NAME}."`
 	KeyFile  string     `env:"DRAWBRIDGE_KEY_FILE" placeholder:"FILE" help:"Keys that seal secrets given as {value: ...}; beside an SQLite database it is made when missing."`
 	LogLevel string     `env:"DRAWBRIDGE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
@@ -60,10 +61,13 @@ func (c configFile) BeforeResolve(k *kong.Kong, parsed *kong.Context, trace *kon
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	parsed.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		if value, ok := values[flag.Name]; ok {
-			return value, nil
+		// Kong asks resolvers also where the environment has a value, and would prefer theirs.
+		for _, env := range flag.Envs {
+			if _, set := os.LookupEnv(env); set {
+				return nil, nil
+			}
 		}
-		return nil, nil
+		return values[flag.Name], nil
 	}))
 	return nil
 }
@@ -85,7 +89,7 @@ type fileSettings struct {
 func readConfig(text []byte) (map[string]any, error) {
 	var f fileSettings
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-		return nil, errors.New(yaml.FormatError(err, false, true))
+		return nil, mapping.InWords(err) // shows no line: the database's address may hold a password
 	}
 	values := map[string]any{}
 	v := reflect.ValueOf(f)
@@ -111,8 +115,35 @@ func (d databaseSettings) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
-func (d databaseSettings) open(ctx context.Context, log *slog.Logger) (*store.Store, error) {
+// create opens the database and makes the SQLite file where there is none, readable by nobody else.
+func (d databaseSettings) create(ctx context.Context, log *slog.Logger) (*store.Store, error) {
+	if path, ok := strings.CutPrefix(d.Database, "sqlite:"); ok && path != "" {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("open database: %w", err)
+		}
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("open database: %w", err)
+		}
+	}
 	return store.Open(ctx, d.Database, store.Options{Log: log, Now: time.Now})
+}
+
+// open opens a database that is there and has the schema this program works on.
+func (d databaseSettings) open(ctx context.Context, log *slog.Logger) (*store.Store, error) {
+	if path, ok := strings.CutPrefix(d.Database, "sqlite:"); ok {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("there is no database %s; --database names another, drawbridge migrate makes this one", path)
+		}
+	}
+	db, err := store.Open(ctx, d.Database, store.Options{Log: log, Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
+	if err := db.CheckSchema(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // vault opens the keys. On SQLite the key file stands beside the database and is made when missing; with PostgreSQL

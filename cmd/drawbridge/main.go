@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // business hours must not depend on what the machine has installed
 
@@ -21,17 +22,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		var quiet *silent
-		if !errors.As(err, &quiet) {
-			fmt.Fprintln(os.Stderr, "drawbridge:", err)
-		}
+		fmt.Fprintln(os.Stderr, "drawbridge:", err)
 		stop()
 		os.Exit(1)
 	}
 }
-
-// silent is an error whose text was printed already.
-type silent struct{ error }
 
 // commands are what the program can do; one file each.
 type commands struct {
@@ -39,10 +34,13 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the bridge."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date."`
 	Apply   applyCommand   `cmd:"" help:"Publish documents: connections, rules, policies, tables, people."`
-	Export  exportCommand  `cmd:"" help:"Print the published documents, secrets left out."`
+	Export  exportCommand  `cmd:"" help:"Print the published documents; secrets stay sealed."`
 	Check   checkCommand   `cmd:"" help:"Check documents without a database."`
 	Try     tryCommand     `cmd:"" help:"Show what rules would do with an event."`
-	Replay  replayCommand  `cmd:"" help:"Put a dead delivery or a quarantined body back to work."`
+	Import  importCommand  `cmd:"" help:"Import people's names across systems."`
+	Move    moveCommand    `cmd:"" help:"Let open cases go on with the published version of a rule or policy."`
+	Replay  replayCommand  `cmd:"" help:"List dead deliveries and quarantined bodies, or put them back to work."`
+	Audit   auditCommand   `cmd:"" help:"Verify, report, export and erase what is recorded."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -59,7 +57,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	parser, err := kong.New(&c,
 		kong.Name("drawbridge"),
 		kong.Description("A two-way bridge between security tools and service desks."),
-		kong.UsageOnError(),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
 	)
@@ -74,9 +71,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return nil // help was printed
 	}
 	if err != nil {
-		return err
+		return misused(err)
 	}
 	return parsed.Run(&surroundings{ctx, stdout, stderr})
+}
+
+// misused adds to a fault of the command line where its right form stands.
+func misused(err error) error {
+	parse, ok := errors.AsType[*kong.ParseError](err)
+	if !ok {
+		return err
+	}
+	name := "drawbridge"
+	if command := parse.Context.Selected(); command != nil {
+		name = command.FullPath()
+	} else if strings.HasPrefix(err.Error(), "unexpected argument") {
+		return fmt.Errorf("there is no command %s; see drawbridge --help", strings.TrimPrefix(err.Error(), "unexpected argument "))
+	}
+	text := strings.Replace(err.Error(), `expected string value but got "EOL" (<EOL>)`, "a value is missing", 1)
+	return fmt.Errorf("%s; see %s --help", text, name)
 }
 
 type versionCommand struct{}

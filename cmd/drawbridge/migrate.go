@@ -7,7 +7,7 @@ type migrateCommand struct {
 }
 
 func (c *migrateCommand) Run(s *surroundings) error {
-	db, err := c.open(s.ctx, c.logger(s.stderr))
+	db, err := c.create(s.ctx, c.logger(s.stderr))
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -14,6 +15,9 @@ import (
 type replayCommand struct {
 	databaseSettings
 	ID     []string `arg:"" optional:"" help:"Ids of dead deliveries or quarantined bodies; none lists them."`
+	Show   bool     `help:"Only print the content, to start an edit from."`
+	Edit   string   `placeholder:"FILE" help:"Replay with this content instead; never for a decision. A body keeps its RequestId, and its case takes a second person."`
+	Replan bool     `help:"Render deliveries anew with the rule as it is published now."`
 	Cancel bool     `help:"Give deliveries up instead; what waits behind them goes on."`
 	Why    string   `help:"Why; kept in the record."`
 }
@@ -37,6 +41,20 @@ func (c *replayCommand) Run(s *surroundings) error {
 }
 
 func (c *replayCommand) one(s *surroundings, g *gateway.Gateway, id string) error {
+	if c.Show {
+		text, err := g.Show(s.ctx, id)
+		if err == nil {
+			_, err = s.stdout.Write(text)
+		}
+		return err
+	}
+	if c.Replan {
+		if err := g.Replan(s.ctx, id, author(), c.Why); err != nil {
+			return err
+		}
+		fmt.Fprintln(s.stdout, id, "is pending again, rendered anew")
+		return nil
+	}
 	if c.Cancel {
 		if err := g.Cancel(s.ctx, id, author(), c.Why); err != nil {
 			return err
@@ -44,7 +62,7 @@ func (c *replayCommand) one(s *surroundings, g *gateway.Gateway, id string) erro
 		fmt.Fprintln(s.stdout, id, "is given up")
 		return nil
 	}
-	done, err := g.Replay(s.ctx, id, author(), c.Why)
+	done, err := c.replay(s, g, id)
 	switch {
 	case errors.Is(err, store.ErrConflict):
 		return fmt.Errorf("%s is not waiting to be replayed", id)
@@ -58,6 +76,17 @@ func (c *replayCommand) one(s *surroundings, g *gateway.Gateway, id string) erro
 		fmt.Fprintln(s.stdout, id, "is pending again")
 	}
 	return nil
+}
+
+func (c *replayCommand) replay(s *surroundings, g *gateway.Gateway, id string) (gateway.Replayed, error) {
+	if c.Edit == "" {
+		return g.Replay(s.ctx, id, author(), c.Why)
+	}
+	content, err := readFile(c.Edit, os.Stdin)
+	if err != nil {
+		return gateway.Replayed{}, err
+	}
+	return g.ReplayEdited(s.ctx, id, content, author(), c.Why)
 }
 
 const listLimit = 200

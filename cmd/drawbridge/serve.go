@@ -35,7 +35,7 @@ func (c *serveCommand) Run(s *surroundings) error {
 	if err != nil {
 		return err
 	}
-	db, err := c.open(s.ctx, log)
+	db, err := c.create(s.ctx, log)
 	if err != nil {
 		return err
 	}
@@ -48,6 +48,12 @@ func (c *serveCommand) Run(s *surroundings) error {
 	if err := db.CheckSchema(s.ctx); err != nil {
 		return err
 	}
+	// First, because the token is shown once and should not be lost in a start that fails.
+	listener, err := c.listen()
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
 	b := bridge{store: db, vault: vault, log: log, settings: c.serverSettings}
 	fresh, err := b.open(s.ctx)
 	if err != nil {
@@ -55,10 +61,6 @@ func (c *serveCommand) Run(s *surroundings) error {
 	}
 	if fresh != "" {
 		fmt.Fprintf(s.stdout, "The bootstrap token, shown this once; it has full rights:\n\n    %s\n\n", fresh)
-	}
-	listener, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
 	}
 	log.Info("ready", "listen", listener.Addr().String(), "database", db.Engine(), "tls", c.TLSCert != "", "version", version)
 	return b.serve(s.ctx, listener)
@@ -131,13 +133,6 @@ func (b *bridge) serve(ctx context.Context, listener net.Listener) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(b.log.Handler(), slog.LevelWarn),
 	}
-	if b.settings.TLSCert != "" || b.settings.TLSKey != "" {
-		certificate := &reloadingCertificate{cert: b.settings.TLSCert, key: b.settings.TLSKey}
-		if _, err := certificate.current(nil); err != nil {
-			return err
-		}
-		listener = tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.current, NextProtos: []string{"h2", "http/1.1"}})
-	}
 	// The gateway outlives the listener: what was accepted is committed before it stops.
 	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
@@ -166,6 +161,27 @@ func (b *bridge) serve(ctx context.Context, listener net.Listener) error {
 	stopWork()
 	running.Wait()
 	return fault
+}
+
+// listen takes the port, with TLS where there is a certificate.
+func (s serverSettings) listen() (net.Listener, error) {
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		return nil, errors.New("--tls-cert and --tls-key go together; one of them is missing")
+	}
+	certificate := &reloadingCertificate{cert: s.TLSCert, key: s.TLSKey}
+	if s.TLSCert != "" {
+		if _, err := certificate.current(nil); err != nil {
+			return nil, err
+		}
+	}
+	listener, err := net.Listen("tcp", s.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if s.TLSCert != "" {
+		listener = tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.current, NextProtos: []string{"h2", "http/1.1"}})
+	}
+	return listener, nil
 }
 
 // reloadingCertificate reads a certificate again when its file has changed, so that renewing it needs no restart.

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -19,29 +22,32 @@ type tryCommand struct {
 }
 
 func (c *tryCommand) Run(s *surroundings) error {
+	if c.Event == "-" && slices.Contains(c.File, "-") {
+		return errors.New("the event and the documents cannot both be standard input")
+	}
 	body, err := readFile(c.Event, os.Stdin)
 	if err != nil {
 		return err
 	}
-	var texts [][]byte
+	var docs documents
 	if len(c.File) > 0 {
-		texts, err = readDocuments(c.File, os.Stdin)
+		docs, err = readDocuments(c.File, os.Stdin)
 	} else {
-		texts, err = stored(s.ctx, s, c.databaseSettings)
+		docs, err = stored(s, c.databaseSettings)
 	}
 	if err != nil {
 		return err
 	}
-	tried, err := offline().Try(s.ctx, texts, c.On, body, c.Type)
+	tried, err := offline().Try(s.ctx, docs.texts(), c.On, body, c.Type)
 	if err != nil {
-		return err
+		return docs.locate(err)
 	}
 	return printTried(s.stdout, c.On, tried)
 }
 
 func printTried(w io.Writer, source string, tried []gateway.Tried) error {
 	if len(tried) == 0 {
-		_, err := fmt.Fprintf(w, "%s has no rules, or the body carries no event.\n", source)
+		_, err := fmt.Fprintf(w, "No rule is on %s, or the body carries no event.\n", source)
 		return err
 	}
 	event := ""
@@ -76,7 +82,7 @@ func printTried(w io.Writer, source string, tried []gateway.Tried) error {
 func indent(text, by string) string {
 	out := ""
 	for line := range lines(text) {
-		out += by + line + "\n"
+		out += strings.TrimRight(by+line, " ") + "\n"
 	}
 	return out
 }

@@ -53,6 +53,17 @@ func (c *connector) Decide(ctx context.Context, d connectors.Decision) error {
 	}
 }
 
+// Revoke ends an administrator session that was approved: EPM lets such a request be set to denied later. Access to an
+// application cannot be taken back.
+// https://docs.beyondtrust.com/epm-wm/docs/jit-admin-access
+func (c *connector) Revoke(ctx context.Context, d connectors.Decision) error {
+	if d.Kind != connectors.AdminRequested {
+		return connectors.Permanently("revoke access: EPM takes back administrator sessions only, not %s: %w", connectors.Clean(d.Kind, 60), connectors.ErrUnsupported)
+	}
+	d.Outcome, d.Duration = connectors.Denied, connectors.Duration{}
+	return c.Decide(ctx, d)
+}
+
 // call builds the request for d, the same for the same decision.
 func (c *connector) call(d connectors.Decision) (connectors.Call, error) {
 	body, err := c.decision(d)

@@ -32,6 +32,7 @@ type connector struct {
 var (
 	_ connectors.Receiver    = (*connector)(nil)
 	_ connectors.Decider     = (*connector)(nil)
+	_ connectors.Revoker     = (*connector)(nil)
 	_ connectors.StateReader = (*connector)(nil)
 	_ connectors.Emitter     = (*connector)(nil)
 	_ connectors.Identifier  = (*connector)(nil)

@@ -50,7 +50,7 @@ func (c *connector) evidence(ctx context.Context, ref connectors.Ref) (issue, []
 }
 
 func (c *connector) read(ctx context.Context, ref connectors.Ref) (issue, []history, error) {
-	query := "?fields=*all,-comment,-description,-worklog&properties=" + c.conf.KeyProperty
+	query := "?fields=*all,-comment,-worklog&properties=" + c.conf.KeyProperty
 	if c.conf.Deployment == dataCenter {
 		query += "&expand=changelog"
 	}
@@ -97,6 +97,10 @@ func (c *connector) snapshot(i issue, me self) connectors.Snapshot {
 	}
 	for id, raw := range i.Fields {
 		if id == "attachment" || string(raw) == "null" {
+			continue
+		}
+		if id == "description" {
+			out.Description = string(raw)
 			continue
 		}
 		out.Fields[id] = simple(raw)

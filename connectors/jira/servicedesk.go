@@ -119,7 +119,7 @@ func (a approval) votes(me self) []connectors.Approval {
 	var out []connectors.Approval
 	for _, one := range a.Approvers {
 		vote := connectors.Approval{
-			ID: a.ID, By: one.Approver.seenBy(me), Outcome: outcome(one.Decision), Final: outcome(a.Final) != connectors.Pending,
+			ID: a.ID, By: one.Approver.seenBy(me), Outcome: outcome(one.Decision), Final: outcome(a.Final),
 		}
 		if a.Completed.Millis > 0 {
 			vote.At = time.UnixMilli(a.Completed.Millis).UTC()

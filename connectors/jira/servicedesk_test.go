@@ -33,7 +33,7 @@ func TestServiceDeskApprovalsAreReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := w.Fetch(t.Context(), ref)
-	if err != nil || len(s.Approvals) != 2 || s.Approvals[0].Final || s.Approvals[0].Outcome != connectors.Pending {
+	if err != nil || len(s.Approvals) != 2 || s.Approvals[0].Final != connectors.Pending || s.Approvals[0].Outcome != connectors.Pending {
 		t.Fatalf("approvals %+v, %v, want two pending", s.Approvals, err)
 	}
 	w.time.advance(time.Minute)
@@ -46,7 +46,7 @@ func TestServiceDeskApprovalsAreReported(t *testing.T) {
 	found := false
 	for _, a := range s.Approvals {
 		if a.By.Account == "acc-lee" {
-			found = a.Outcome == connectors.Approved && a.Final && !a.At.IsZero()
+			found = a.Outcome == connectors.Approved && a.Final == connectors.Approved && !a.At.IsZero()
 		}
 	}
 	if !found {

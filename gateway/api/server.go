@@ -4,6 +4,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
@@ -58,15 +60,36 @@ func New(o Options) http.Handler {
 	e.Any("/in/:connection", s.inbound)
 	e.Any("/in/:connection/:token", s.inbound)
 
-	e.GET("/healthz", s.healthy)
-	e.GET("/readyz", s.ready)
+	read := []string{http.MethodGet, http.MethodHead}
+	e.Match(read, "/healthz", s.healthy)
+	e.Match(read, "/readyz", s.ready)
 
-	v1 := e.Group("/api/v1", s.signedIn)
-	v1.GET("/cases", s.cases)
-	v1.GET("/cases/:id", s.oneCase)
+	// Not as a group: its own catch-all would answer a wrong method with 404.
+	e.Match(read, "/api/v1/cases", s.cases, s.signedIn)
+	e.Match(read, "/api/v1/cases/:id", s.oneCase, s.signedIn)
 
-	e.GET("/*", echo.WrapHandler(http.FileServerFS(o.Page)))
+	e.Match(read, everythingElse, s.page)
 	return e
+}
+
+const everythingElse = "/*"
+
+// file finds a file of the console for a request's path.
+func (s *server) file(c echo.Context) (name string, ok bool) {
+	name = cmp.Or(strings.TrimPrefix(c.Request().URL.Path, "/"), "index.html")
+	info, err := fs.Stat(s.Page, name)
+	return name, err == nil && !info.IsDir()
+}
+
+// page serves the console. It is looked up first, so that what is not there is answered as everywhere.
+func (s *server) page(c echo.Context) error {
+	name, ok := s.file(c)
+	if !ok {
+		return echo.ErrNotFound
+	}
+	c.Response().Header().Set("Cache-Control", "no-cache") // an upgrade shows at once
+	http.ServeFileFS(c.Response(), c.Request(), s.Page, name)
+	return nil
 }
 
 func securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {
@@ -81,10 +104,11 @@ func securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 
 // problem is an RFC 9457 error. It never holds a secret, a stack or what was sent.
 type problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail,omitempty"`
+	Type     string `json:"type"`
+	Title    string `json:"title"`
+	Status   int    `json:"status"`
+	Detail   string `json:"detail,omitempty"`
+	Instance string `json:"instance,omitempty"` // of a fault of ours: stands in the log as well
 }
 
 // fail is the one place where errors become answers. Outsiders see a message, the log sees the cause.
@@ -93,10 +117,16 @@ func (s *server) fail(err error, c echo.Context) {
 		return
 	}
 	p := problem{Type: "about:blank", Status: http.StatusInternalServerError, Detail: "something went wrong here; please try again"}
-	if refusal, ok := errors.AsType[*gateway.Refusal](err); ok {
+	refusal, refused := errors.AsType[*gateway.Refusal](err)
+	if refused {
 		p.Status, p.Detail = refusal.Status, refusal.Text
 	} else if he, ok := errors.AsType[*echo.HTTPError](err); ok {
-		p.Status, p.Detail = he.Code, ""
+		p.Status = he.Code
+		if _, ok := s.file(c); p.Status == http.StatusMethodNotAllowed && c.Path() == everythingElse && !ok {
+			p.Status = http.StatusNotFound // for any method
+			c.Response().Header().Del("Allow")
+		}
+		p.Detail = details[p.Status]
 	} else if errors.Is(err, store.ErrNotFound) {
 		p.Status, p.Detail = http.StatusNotFound, "there is no such thing"
 	} else if c.Request().Context().Err() != nil {
@@ -104,16 +134,26 @@ func (s *server) fail(err error, c echo.Context) {
 	}
 	p.Title = http.StatusText(p.Status)
 	log := s.Log.With("route", c.Path(), "connection", c.Param("connection"), "status", p.Status, "peer", c.RealIP())
-	if p.Status >= http.StatusInternalServerError {
-		log.Error("request failed", "error", err)
-	} else if refusal, ok := errors.AsType[*gateway.Refusal](err); ok {
-		log.Warn("request refused", "reason", refusal.Text, "cause", refusal.Cause)
+	if refused && refusal.Cause != nil {
+		log = log.With("cause", refusal.Cause)
 	}
-	if p.Status == http.StatusUnauthorized {
+	if p.Status >= http.StatusInternalServerError {
+		p.Instance = "urn:uuid:" + store.NewID()
+		log.Error("request failed", "error", err, "instance", p.Instance)
+	} else if refused {
+		log.Warn("request refused", "reason", refusal.Text)
+	}
+	if p.Status == http.StatusUnauthorized && c.Response().Header().Get("WWW-Authenticate") == "" {
 		c.Response().Header().Set("WWW-Authenticate", `Basic realm="drawbridge", charset="UTF-8"`)
 	}
 	body, _ := json.Marshal(p)
 	_ = c.Blob(p.Status, "application/problem+json", body)
+}
+
+// details say what a bare status does not.
+var details = map[int]string{
+	http.StatusNotFound:         "there is nothing at this address",
+	http.StatusMethodNotAllowed: "this address does not take this method; the Allow header has those it takes",
 }
 
 func (s *server) healthy(c echo.Context) error {

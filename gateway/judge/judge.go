@@ -1,16 +1,17 @@
-// Package judge turns a claim into a decision, a wait or a refusal. A ticket that stands in a deciding status is only
-// a claim: somebody moved it there. Judge looks at the ticket as fetched, finds the step of its history that made the
-// rule's condition true, and asks whether the person behind that step may decide this case.
+// Package judge turns a claim into a decision, a wait or a refusal. A ticket that stands in a deciding status, or a
+// desk's approval that is complete, is only a claim: somebody did that. Judge looks at the evidence as fetched, finds
+// who did what, and asks whether these people may decide this case, by the policy the case opened with.
 //
 // Everything here is a pure function over values: no clock, no database, no calls. What cannot be established with
-// certainty is refused.
+// certainty is refused. Nothing else in Drawbridge may decide.
+//
+// Read judge.go for the course of a judgement, claims.go for how claims are found in a ticket, who.go for whether one
+// claim is valid, and evidence.go for what a ticket looks like to expressions.
 package judge
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -19,229 +20,250 @@ import (
 
 // Input is all a judgement may look at.
 type Input struct {
-	CaseOpen       bool      // no decision is recorded and the source still waits
-	Edited         bool      // the body the case was opened with was edited in quarantine
-	Requester      string    // the person who asks, "" when unresolved
-	RequesterNames []string  // the accounts and addresses the source named the requester by, for comparison with the mover's
-	LinkKey        string    // the key we left on the ticket
-	LinkRefID      string    // the ticket we opened
-	Opened         time.Time // when the ticket was linked
-	Policy         *mapping.Policy
-	Snapshot       connectors.Snapshot
-	Movers         map[string]Mover // by the desk's account id, for everybody in the history
-	Holds          Condition
+	Now       time.Time
+	Opened    time.Time // when the case opened; deadlines count from here
+	Waiting   bool      // the source still waits: no decision is recorded and the request has not ended
+	Decided   *Decided  // the decision there is, nil while there is none
+	Edited    bool      // the body the case opened with was edited in quarantine: one person is not enough
+	Requester string    // the person who asks, "" when unresolved
+	Aliases   []string  // the accounts and addresses the source named the requester by
+	Terms     mapping.Terms
+	Admit     Admit
+	Ticket    Evidence
+	Votes     []Vote // valid answers recorded before: on other tickets of the case, or where there is no ticket
 }
 
-// Mover is what is known about somebody who changed a ticket.
+// Decided is the decision a case has.
+type Decided struct {
+	Outcome Outcome
+	Link    string // the ticket it was made on
+	Claim   string
+	Posted  bool // the source has accepted it
+	Revoked bool // it was taken back already
+	ByName  string
+}
+
+// Evidence is one ticket as fetched, with what is known about the people in it.
+type Evidence struct {
+	Link     string // id of the link
+	Key      string // what we left on the ticket
+	RefID    string // the ticket we opened
+	Baseline string // Content of the ticket when we first read it; "" when this is the first time
+	Snapshot connectors.Snapshot
+	Movers   map[string]Mover // by the desk's account id
+	Holds    Condition
+	Reason   string        // given by the approver in the ticket
+	Once     bool          // the duration chosen in the ticket
+	Length   time.Duration // 0 when none was chosen
+	Fault    error         // why reason or duration could not be read
+}
+
+// Mover is what is known about an account at a desk.
 type Mover struct {
 	Person string   // "" when unresolved
-	Groups []string // as the desk reports them
+	Groups []string // as the desk reports them at the time of the judgement
+}
+
+// Vote is a valid answer recorded before. Who gave it is looked at again: rights may have gone since.
+type Vote struct {
+	Claim   string
+	Link    string
+	Actor   mapping.Actor
+	Outcome Outcome
+	At      time.Time
 }
 
 // Condition evaluates the rule's decision block on one state of a ticket.
 type Condition func(ticket map[string]any) (mapping.Verdict, error)
 
+// Admit tells whether somebody is among the approvers named.
+type Admit func(a mapping.Approvers, actor mapping.Actor, ticket map[string]any) (bool, error)
+
 // Outcome is what a judgement comes to.
 type Outcome string
 
 const (
-	Wait     Outcome = "wait"
-	Approved Outcome = "approved"
-	Denied   Outcome = "denied"
-	Refused  Outcome = "refused"
+	Wait     Outcome = "wait"     // nobody has said anything that counts
+	Counted  Outcome = "counted"  // a valid answer, and more are needed
+	Approved Outcome = "approved" // decided
+	Denied   Outcome = "denied"   // decided
+	Revoked  Outcome = "revoked"  // access already granted shall be taken back
+	Refused  Outcome = "refused"  // a claim that does not count
 )
 
-// Code names why a claim was refused, stable for tests, records and reports.
-type Code string
-
-const (
-	NotOurs          Code = "not_ours"          // the ticket is not the one we opened, or not created by our account
-	MarkChanged      Code = "mark_changed"      // our key is gone from the ticket or differs
-	ConditionFailed  Code = "condition_failed"  // the rule's condition could not be evaluated
-	NoMover          Code = "no_mover"          // no step of the history explains the status
-	OwnAccount       Code = "own_account"       // our own account moved it
-	Automation       Code = "automation"        // an app or a rule moved it
-	UnknownMover     Code = "unknown_mover"     // the mover is no known person
-	UnknownRequester Code = "unknown_requester" // the requester is no known person
-	SelfApproval     Code = "self_approval"     // the requester moved it
-	NotAnApprover    Code = "not_an_approver"   // the policy does not name the mover
-	AlreadyDecided   Code = "already_decided"   // the case is no longer open
-)
-
-// Verdict is the judgement of one claim. Claim identifies the step it rests on, so that the same claim is answered
-// once. Text is for the people reading the ticket.
+// Verdict is the judgement of a case at one moment. Claim identifies what it rests on, so that the same claim is
+// answered once. Text is for the people reading the ticket.
 type Verdict struct {
-	Outcome Outcome   `json:"outcome"`
-	Claim   string    `json:"claim,omitempty"` // id of the deciding step
-	Said    Outcome   `json:"said,omitempty"`  // what the ticket's status says, also when refused
-	By      string    `json:"by,omitempty"`    // the person
-	ByName  string    `json:"by_name,omitempty"`
-	Account string    `json:"account,omitempty"`
-	At      time.Time `json:"at,omitzero"` // when the desk says the step was made
-	Code    Code      `json:"code,omitempty"`
-	Text    string    `json:"text,omitempty"`
+	Outcome Outcome       `json:"outcome"`
+	Claim   string        `json:"claim,omitempty"`
+	Said    Outcome       `json:"said,omitempty"` // what the ticket says, also when refused
+	By      string        `json:"by,omitempty"`   // the person
+	ByName  string        `json:"by_name,omitempty"`
+	Account string        `json:"account,omitempty"`
+	At      time.Time     `json:"at,omitzero"` // when the desk says it was done
+	Code    Code          `json:"code,omitempty"`
+	Text    string        `json:"text,omitempty"`
+	Have    int           `json:"have,omitempty"` // distinct people who said so
+	Need    int           `json:"need,omitempty"`
+	With    []string      `json:"with,omitempty"` // everybody who counts, the last one last
+	Once    bool          `json:"once,omitempty"`
+	Length  time.Duration `json:"length,omitempty"`
+	Cut     bool          `json:"cut,omitempty"` // the policy shortened the duration asked for
+	Reason  string        `json:"reason,omitempty"`
 }
 
-// Judge decides about the ticket as it stands.
+// Judge decides about a case by the ticket that was just read and the votes recorded before.
 func Judge(in Input) Verdict {
-	now, err := in.Holds(Ticket(in.Snapshot))
+	said, claims, err := read(in.Ticket)
 	if err != nil {
-		return refuse(Verdict{Claim: lastStep(in.Snapshot)}, ConditionFailed, "the rule's decision could not be worked out: "+err.Error())
+		return refuse(Verdict{Claim: in.Ticket.lastStep()}, ConditionFailed, "the rule's decision could not be worked out: "+err.Error())
 	}
-	said := spoken(now)
 	if said == Wait {
 		return Verdict{Outcome: Wait}
 	}
-	v := Verdict{Said: said}
-	if err := historyShows(in, said); err != nil {
-		v.Claim = lastStep(in.Snapshot)
-		return refuse(v, ConditionFailed, err.Error())
+	if len(claims) == 0 {
+		return refuse(Verdict{Said: said, Claim: in.Ticket.lastStep()}, NoMover, "the ticket's history does not show who brought it there")
 	}
-	step, found, err := deciding(in, said)
-	if err != nil {
-		v.Claim = lastStep(in.Snapshot)
-		return refuse(v, ConditionFailed, "the rule's decision could not be worked out: "+err.Error())
+	last := claims[len(claims)-1]
+	v := last.verdict()
+	if code, text := in.ticketFault(); code != "" {
+		return refuse(v, code, text)
 	}
-	if found {
-		v.Claim, v.At, v.Account, v.ByName = step.ID, step.At, step.By.Account, step.By.Name
+	if said == Revoked {
+		return in.revocation(last, v)
 	}
-	if in.Snapshot.Ref.ID != in.LinkRefID || !in.Snapshot.Ours {
-		return refuse(v, NotOurs, "this ticket is not the one Drawbridge opened for the request")
+	if !in.Waiting {
+		return in.late(v)
 	}
-	if in.Snapshot.Key != in.LinkKey {
-		return refuse(v, MarkChanged, "the mark by which Drawbridge knows this ticket was changed or removed")
-	}
-	if !found {
-		return refuse(v, NoMover, "the ticket's history does not show who brought it to this status")
-	}
-	if !in.CaseOpen {
-		return refuse(v, AlreadyDecided, "the request was decided before; the first valid decision stands")
-	}
-	return who(in, step, v)
+	return in.tally(said, claims)
 }
 
-// who judges the person behind the deciding step.
-func who(in Input, step connectors.Step, v Verdict) Verdict {
-	if step.By.Ours {
-		return refuse(v, OwnAccount, "it was moved by Drawbridge's own account")
+// tally weighs all claims of one outcome together with the votes recorded before.
+func (in Input) tally(said Outcome, claims []claim) Verdict {
+	v := claims[len(claims)-1].verdict()
+	counted := map[string]bool{}
+	for i := len(claims) - 1; i >= 0; i-- {
+		one := claims[i]
+		person, code, text := in.may(one)
+		if code != "" {
+			// The latest claim answers for the ticket as it stands; an earlier one that does not count is passed over,
+			// except where a desk's own approval gathered several and none of them is the latest.
+			if i == len(claims)-1 && !one.together {
+				v.By = person
+				return refuse(v, code, text)
+			}
+			if v.Code == "" && len(counted) == 0 {
+				v.Code, v.Text = code, text
+			}
+			continue
+		}
+		if len(counted) == 0 {
+			v = one.verdict()
+			v.By = person
+		}
+		if !counted[person] {
+			counted[person] = true
+			v.With = append([]string{person}, v.With...)
+		}
 	}
-	if step.By.Automation {
-		return refuse(v, Automation, "it was moved by an automation, and only a person can decide")
+	if len(counted) == 0 {
+		return refuse(v, v.Code, v.Text)
 	}
-	mover, known := in.Movers[step.By.Account]
-	if !known || mover.Person == "" {
-		return refuse(v, UnknownMover, fmt.Sprintf("%s is not known to Drawbridge as a person", name(step.By)))
+	for _, vote := range in.Votes {
+		if vote.Outcome == said && vote.Actor.Person != "" && !counted[vote.Actor.Person] && in.stillMay(vote) {
+			counted[vote.Actor.Person] = true
+			v.With = append([]string{vote.Actor.Person}, v.With...)
+		}
 	}
-	v.By = mover.Person
-	if in.Requester == "" && in.Policy.UnknownRequester != "allow" {
-		return refuse(v, UnknownRequester, "the person who asks is not known to Drawbridge, so self-approval cannot be ruled out")
+	v.Have, v.Need = len(counted), in.needed(said)
+	if v.Have < v.Need {
+		v.Outcome = Counted
+		v.Text = fmt.Sprintf("%s counts as %d of %d; %s more must say the same", v.ByName, v.Have, v.Need, people(v.Need-v.Have))
+		return v
 	}
-	if mover.Person == in.Requester || sameName(step.By.Person, in.RequesterNames) {
-		return refuse(v, SelfApproval, fmt.Sprintf("%s is the person who asks, and nobody decides their own request", name(step.By)))
+	return in.grant(v)
+}
+
+// grant settles for how long, and with what reason.
+func (in Input) grant(v Verdict) Verdict {
+	if in.Ticket.Fault != nil && v.Said == Approved {
+		return refuse(v, ConditionFailed, "the duration or the reason could not be worked out: "+in.Ticket.Fault.Error())
 	}
-	if !mayDecide(in.Policy, mover) {
-		return refuse(v, NotAnApprover, fmt.Sprintf("%s is not among those who may decide (policy %s)", name(step.By), in.Policy.Name))
+	v.Reason = in.Ticket.Reason
+	if in.Terms.ReasonRequired && v.Reason == "" {
+		return refuse(v, NoReason, "the policy asks for a reason, and the ticket gives none")
+	}
+	if v.Said == Approved {
+		granted, err := in.Terms.Durations.Grant(in.Ticket.Once, in.Ticket.Length)
+		if err != nil {
+			return refuse(v, DurationRefused, "the duration is not one the policy allows: "+err.Error())
+		}
+		v.Once, v.Length, v.Cut = granted.Once, granted.Length, granted.Cut
 	}
 	v.Outcome = v.Said
 	return v
 }
 
-func mayDecide(p *mapping.Policy, m Mover) bool {
-	if slices.Contains(p.Approvers.People, m.Person) {
-		return true
+// needed is how many distinct people an outcome takes.
+func (in Input) needed(said Outcome) int {
+	n := max(in.Terms.Quorum, 1)
+	if said == Denied && !in.Terms.DenyByQuorum {
+		return 1
 	}
-	return slices.ContainsFunc(m.Groups, func(g string) bool { return slices.Contains(p.Approvers.Groups, g) })
+	if said == Approved && in.Edited {
+		n = max(n, 2)
+	}
+	return n
 }
 
-// sameName catches a requester who is unresolved but whose own account or address the mover bears.
-func sameName(by connectors.Person, names []string) bool {
-	return slices.ContainsFunc(names, func(n string) bool {
-		return n != "" && (strings.EqualFold(n, by.Account) || strings.EqualFold(n, by.Mail))
-	})
+// late answers a claim on a case that no longer waits. What agrees with the decision, and our own bringing tickets in
+// line with it, is no claim at all.
+func (in Input) late(v Verdict) Verdict {
+	if in.Decided == nil {
+		return refuse(v, Ended, "the request ended before; a decision has no effect any more")
+	}
+	if v.Said == in.Decided.Outcome || (in.Decided.Link == in.Ticket.Link && in.Decided.Claim == v.Claim) {
+		return Verdict{Outcome: Wait}
+	}
+	return refuse(v, AlreadyDecided, fmt.Sprintf("the request was %s before by %s; the first valid decision stands", in.Decided.Outcome, in.Decided.ByName))
 }
 
-// deciding finds the step that made the condition true: the first of the unbroken run of steps, up to now, after
-// each of which the ticket said the same. Later steps inside the run change nothing and decide nothing.
-func deciding(in Input, said Outcome) (connectors.Step, bool, error) {
-	ticket := Ticket(in.Snapshot)
-	history := in.Snapshot.History
-	for i := len(history) - 1; i >= 0; i-- {
-		undo(ticket, history[i])
-		before, err := in.Holds(ticket)
-		if err != nil {
-			return connectors.Step{}, false, err
-		}
-		if spoken(before) != said {
-			return history[i], true, nil
-		}
-	}
-	return connectors.Step{}, false, nil
-}
-
-// historyShows refuses a condition that depends on the status category: desks keep the category out of the history, so
-// the step that made such a condition true cannot be told from a later one by somebody else.
-func historyShows(in Input, said Outcome) error {
-	ticket := Ticket(in.Snapshot)
-	ticket["category"] = ""
-	without, err := in.Holds(ticket)
-	if err != nil {
-		return err
-	}
-	if spoken(without) != said {
-		return errors.New("the rule decides by ticket.category, which the history does not show; it must name statuses")
-	}
-	return nil
-}
-
-// Ticket is the value that a rule's decision expressions see.
-func Ticket(s connectors.Snapshot) map[string]any {
-	fields := make(map[string]any, len(s.Fields))
-	for k, v := range s.Fields {
-		fields[k] = v
-	}
-	return map[string]any{
-		"status": s.Status, "category": s.Category, "summary": s.Summary, "priority": s.Priority,
-		"key": s.Ref.Key, "id": s.Ref.ID, "url": s.Ref.URL, "fields": fields,
-	}
-}
-
-// undo takes one step of the history back.
-func undo(ticket map[string]any, step connectors.Step) {
-	switch step.Field {
-	case "status":
-		ticket["status"], ticket["category"] = step.From, ""
-	case "summary", "priority":
-		ticket[step.Field] = step.From
-	default:
-		ticket["fields"].(map[string]any)[step.Field] = step.From
-	}
-}
-
-func spoken(v mapping.Verdict) Outcome {
+// revocation judges the wish to take back access that was granted.
+func (in Input) revocation(c claim, v Verdict) Verdict {
 	switch {
-	case v.Approved:
-		return Approved
-	case v.Denied:
-		return Denied
-	default:
-		return Wait
+	case in.Decided == nil || in.Decided.Outcome != Approved || !in.Decided.Posted:
+		return refuse(v, NothingGranted, "no access was granted that could be taken back")
+	case in.Decided.Revoked:
+		return Verdict{Outcome: Wait}
+	case in.Terms.Revoke == nil:
+		return refuse(v, NotRevocable, fmt.Sprintf("the policy %s lets nobody take access back", in.Terms.Name))
 	}
+	person, code, text := in.person(c)
+	v.By = person
+	if code != "" {
+		return refuse(v, code, text)
+	}
+	if ok, err := in.Admit(*in.Terms.Revoke, in.actor(c), Ticket(in.Ticket.Snapshot)); err != nil || !ok {
+		return refuse(v, NotAnApprover, fmt.Sprintf("%s is not among those who may take access back (policy %s)", name(c.by), in.Terms.Name))
+	}
+	v.Outcome = Revoked
+	return v
 }
 
-func lastStep(s connectors.Snapshot) string {
-	if len(s.History) == 0 {
-		return ""
+// stillMay looks again at somebody who answered before.
+func (in Input) stillMay(vote Vote) bool {
+	if vote.Actor.Person == in.Requester || slices.Contains(in.Aliases, vote.Actor.Account) {
+		return false
 	}
-	return s.History[len(s.History)-1].ID
+	ok, err := in.admitted(vote.Actor, vote.At)
+	return err == nil && ok
 }
 
-func name(a connectors.Account) string {
-	for _, text := range []string{a.Name, a.Mail, a.Account} {
-		if text != "" {
-			return text
-		}
+func people(n int) string {
+	if n == 1 {
+		return "one person"
 	}
-	return "somebody without a name"
+	return fmt.Sprintf("%d people", n)
 }
 
 func refuse(v Verdict, code Code, text string) Verdict {

@@ -8,7 +8,7 @@ CREATE TABLE decisions (
     person         TEXT     NOT NULL,
     person_name    TEXT     NOT NULL,
     reason         TEXT     NOT NULL,
-    origin         TEXT     NOT NULL CHECK (origin IN ('desk', 'source', 'vote')),
+    origin         TEXT     NOT NULL CHECK (origin IN ('desk', 'source', 'vote', 'clock')),
     claim          TEXT     NOT NULL,
     rule           TEXT     NOT NULL,
     policy         TEXT     NOT NULL,
@@ -75,3 +75,29 @@ CREATE TABLE cursors (
     value      TEXT NOT NULL,
     PRIMARY KEY (connection, name)
 );
+
+-- Access that was granted and is to be taken back: an action of its own, at most once a case.
+CREATE TABLE revocations (
+    case_id     TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES cases (id) ON DELETE CASCADE,
+    link_id     TEXT COLLATE "C" NOT NULL,
+    claim       TEXT NOT NULL,
+    person      TEXT NOT NULL,
+    person_name TEXT NOT NULL,
+    at          BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    state       TEXT NOT NULL CHECK (state IN ('owed', 'posted', 'refused')),
+    delivery_id TEXT COLLATE "C" NOT NULL
+);
+
+-- What is to happen to a case at a time, unless it is decided before.
+CREATE TABLE timers (
+    id      TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    case_id TEXT COLLATE "C" NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+    link_id TEXT COLLATE "C" NOT NULL,
+    kind    TEXT NOT NULL CHECK (kind IN ('remind', 'deputy', 'second', 'deadline')),
+    due     BIGINT NOT NULL,
+    state   TEXT NOT NULL CHECK (state IN ('waiting', 'done', 'dropped')),
+    UNIQUE (link_id, kind, due)
+);
+CREATE INDEX timers_due ON timers (due) WHERE state = 'waiting';
+CREATE INDEX timers_case ON timers (case_id);

@@ -14,6 +14,7 @@ CREATE TABLE links (
     policy_version INTEGER NOT NULL,
     project        TEXT    NOT NULL,
     type           TEXT    NOT NULL,
+    baseline       TEXT    NOT NULL,
     opening        TEXT    NOT NULL,
     state          TEXT    NOT NULL CHECK (state IN ('planned', 'linked', 'twin', 'gone')),
     created_at     INTEGER NOT NULL,

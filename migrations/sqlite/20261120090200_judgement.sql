@@ -8,7 +8,7 @@ CREATE TABLE decisions (
     person         TEXT    NOT NULL,
     person_name    TEXT    NOT NULL,
     reason         TEXT    NOT NULL,
-    origin         TEXT    NOT NULL CHECK (origin IN ('desk', 'source', 'vote')),
+    origin         TEXT    NOT NULL CHECK (origin IN ('desk', 'source', 'vote', 'clock')),
     claim          TEXT    NOT NULL,
     rule           TEXT    NOT NULL,
     policy         TEXT    NOT NULL,
@@ -75,3 +75,29 @@ CREATE TABLE cursors (
     value      TEXT    NOT NULL,
     PRIMARY KEY (connection, name)
 ) STRICT;
+
+-- Access that was granted and is to be taken back: an action of its own, at most once a case.
+CREATE TABLE revocations (
+    case_id     TEXT NOT NULL PRIMARY KEY REFERENCES cases (id) ON DELETE CASCADE,
+    link_id     TEXT NOT NULL,
+    claim       TEXT NOT NULL,
+    person      TEXT NOT NULL,
+    person_name TEXT NOT NULL,
+    at          INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    state       TEXT NOT NULL CHECK (state IN ('owed', 'posted', 'refused')),
+    delivery_id TEXT NOT NULL
+) STRICT;
+
+-- What is to happen to a case at a time, unless it is decided before.
+CREATE TABLE timers (
+    id      TEXT NOT NULL PRIMARY KEY,
+    case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+    link_id TEXT NOT NULL,
+    kind    TEXT NOT NULL CHECK (kind IN ('remind', 'deputy', 'second', 'deadline')),
+    due     INTEGER NOT NULL,
+    state   TEXT NOT NULL CHECK (state IN ('waiting', 'done', 'dropped')),
+    UNIQUE (link_id, kind, due)
+) STRICT;
+CREATE INDEX timers_due ON timers (due) WHERE state = 'waiting';
+CREATE INDEX timers_case ON timers (case_id);

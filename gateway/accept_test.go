@@ -1,0 +1,227 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+const body = `{"EventType":"URM_Native_Ticket_Created","RequestId":"r-1","TenantId":"t-100","User":"CORP\\ana","ProductName":"Tool"}`
+
+// accepting is a gateway with the connections published that commits what arrives. It delivers nothing.
+func accepting(t *testing.T, docs ...string) *Gateway {
+	t.Helper()
+	g := newTestGateway(t)
+	if _, err := g.Apply(t.Context(), texts(docs...), "tester", ""); err != nil {
+		t.Fatal(err)
+	}
+	commits(t, g)
+	return g
+}
+
+// commits runs the gateway's committer until the test ends.
+func commits(t *testing.T, g *Gateway) {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g.commits.run(ctx)
+	}()
+	t.Cleanup(func() { stop(); <-done })
+}
+
+// sent is a request as EPM would send it.
+func sent(body string, change ...func(*connectors.Request)) connectors.Request {
+	r := connectors.Request{
+		Method: http.MethodPost, URL: &url.URL{Path: "/in/epm"}, Body: []byte(body), Time: time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC),
+		Header: http.Header{"Content-Type": {"application/json"}},
+	}
+	(&http.Request{Header: r.Header}).SetBasicAuth("epm", canary+"-new")
+	for _, f := range change {
+		f(&r)
+	}
+	return r
+}
+
+func TestAcceptRefuses(t *testing.T) {
+	t.Parallel()
+	g := accepting(t, epmConnection, jiraConnection,
+		strings.Replace(epmConnection, "name: epm", "name: closed\nstate: disabled", 1))
+	g.catalogue().connections["broken"] = &connection{doc: ConnectionDoc{Name: "broken"}, fault: errors.New("its secret cannot be opened")}
+	tests := []struct {
+		name, connection string
+		request          connectors.Request
+		status           int
+		says             string
+	}{
+		{"unknown connection", "nobody", sent(body), 404, "there is no such connection"},
+		{"faulty connection", "broken", sent(body), 503, "not usable at the moment"},
+		{"disabled connection", "closed", sent(body), 403, "disabled"},
+		{"no credentials", "epm", sent(body, func(r *connectors.Request) { r.Header.Del("Authorization") }), 401, "missing or wrong"},
+		{"wrong password", "epm", sent(body, func(r *connectors.Request) { (&http.Request{Header: r.Header}).SetBasicAuth("epm", "guess") }), 401, "missing or wrong"},
+		{"wrong credentials of a disabled connection", "closed", sent(body, func(r *connectors.Request) { r.Header.Del("Authorization") }), 401, "missing or wrong"},
+		{"unsigned webhook of a desk", "jira", sent("{}"), 401, "missing or wrong"},
+		{"another content type", "epm", sent("<a/>", func(r *connectors.Request) { r.Header.Set("Content-Type", "text/xml") }), 415, "application/json"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := g.Accept(t.Context(), test.connection, "", test.request)
+			refusal, ok := errors.AsType[*Refusal](err)
+			if !ok || refusal.Status != test.status || !strings.Contains(refusal.Text, test.says) {
+				t.Fatalf("got %#v, want %d with %q", err, test.status, test.says)
+			}
+			if strings.Contains(refusal.Text, canary) || strings.Contains(refusal.Text, "guess") {
+				t.Errorf("the refusal gives something away: %s", refusal.Text)
+			}
+		})
+	}
+}
+
+func TestAcceptKeepsWhatItDoesNotUnderstand(t *testing.T) {
+	t.Parallel()
+	g := accepting(t, epmConnection)
+	for name, test := range map[string]struct{ body, reason string }{
+		"no JSON":          {`{"RequestId": `, "no JSON"},
+		"two RequestIds":   {`{"RequestId":"r-2","TenantId":"t-100","RequestId":"r-3"}`, "RequestId"},
+		"another tenant":   {strings.Replace(body, "t-100", "t-999", 1), `tenant "t-999"`},
+		"no tenant":        {strings.Replace(body, `"TenantId":"t-100",`, "", 1), "names no tenant"},
+		"nothing of sense": {"\x00\xff", "no JSON"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			accepted, err := g.Accept(t.Context(), "epm", "", sent(test.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if accepted.Status != http.StatusUnprocessableEntity || !accepted.Quarantined || !strings.Contains(accepted.Reason, test.reason) {
+				t.Errorf("got %+v, want quarantine for %q", accepted, test.reason)
+			}
+			kept, err := g.store.Quarantine(t.Context(), accepted.Quarantine)
+			if err != nil || string(kept.Body) != test.body || kept.State != "waiting" {
+				t.Errorf("kept is %+v, %v; want the body as it came", kept, err)
+			}
+		})
+	}
+	if cases, err := g.Cases(t.Context(), store.CaseFilter{}); err != nil || len(cases.Cases) != 0 {
+		t.Errorf("%d cases were opened, %v; want none", len(cases.Cases), err)
+	}
+}
+
+func TestAcceptAnswersADuplicateWithTheFirstEvent(t *testing.T) {
+	t.Parallel()
+	g := accepting(t, epmConnection)
+	first, err := g.Accept(t.Context(), "epm", "", sent(body))
+	if err != nil || first.Event == "" || first.Duplicate || first.Status != 200 {
+		t.Fatalf("got %+v, %v", first, err)
+	}
+	second, err := g.Accept(t.Context(), "epm", "", sent(body))
+	if err != nil || second.Event != first.Event || !second.Duplicate {
+		t.Errorf("got %+v, %v; want the duplicate of %s", second, err, first.Event)
+	}
+	if text, err := json.Marshal(second); err != nil || string(text) != `{"event":"`+first.Event+`","duplicate":true}` {
+		t.Errorf("the answer is %s, %v", text, err)
+	}
+}
+
+func TestMaxBodyIsTheConnections(t *testing.T) {
+	t.Parallel()
+	g := accepting(t, strings.Replace(epmConnection, "status: 200", "max_body: 4096", 1))
+	if n, ok := g.MaxBody("epm"); n != 4096 || !ok {
+		t.Errorf("got %d, %v", n, ok)
+	}
+	if _, ok := g.MaxBody("nobody"); ok {
+		t.Error("a connection that is not there reads bodies")
+	}
+}
+
+// arriving is an event that is stored under an identity.
+func arriving(id, kind string) store.Arrival {
+	return store.Arrival{
+		Event: store.Event{Connection: "epm", Dedupe: id, Kind: kind, RequestID: id, Body: []byte("{}"), Normal: []byte("{}"), ReceivedAt: decidedAt},
+		Case:  store.Case{Connection: "epm", RequestID: id, Kind: kind, Requester: "{}", OpenedAt: decidedAt},
+	}
+}
+
+func TestABadArrivalHarmsOnlyItself(t *testing.T) {
+	t.Parallel()
+	g := newTestGateway(t)
+	// The database refuses one of them, whatever the reason.
+	if _, err := g.store.DB().ExecContext(t.Context(), `CREATE TRIGGER refuse BEFORE INSERT ON events WHEN NEW.kind = 'poison' BEGIN SELECT RAISE(ABORT, 'poisoned'); END`); err != nil {
+		t.Fatal(err)
+	}
+	var group []commit
+	for _, a := range []store.Arrival{arriving("r-1", "access.requested"), arriving("r-2", "poison"), arriving("r-3", "access.requested")} {
+		group = append(group, commit{[]store.Arrival{a}, make(chan committed, 1)})
+	}
+	g.commits.flush(group)
+	for i, one := range group {
+		result := <-one.done
+		if bad := i == 1; (result.err != nil) != bad || (len(result.receipts) == 1) == bad {
+			t.Errorf("arrival %d: %+v", i+1, result)
+		}
+	}
+	for id, kept := range map[string]bool{"r-1": true, "r-2": false, "r-3": true} {
+		if _, err := g.store.CaseByRequest(t.Context(), "epm", "", id); (err == nil) != kept {
+			t.Errorf("case %s: %v", id, err)
+		}
+	}
+}
+
+func TestCommitterAnswersWhatWaitsBeforeItStops(t *testing.T) {
+	t.Parallel()
+	g := newTestGateway(t)
+	waiting := commit{[]store.Arrival{arriving("r-1", "access.requested")}, make(chan committed, 1)}
+	g.commits.queue <- waiting
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	g.commits.run(stopped)
+	if result := <-waiting.done; result.err != nil || len(result.receipts) != 1 {
+		t.Errorf("got %+v, want a receipt", result)
+	}
+}
+
+func TestARequestThatGivesUpWaitsForNoCommit(t *testing.T) {
+	t.Parallel()
+	g := newTestGateway(t) // nothing commits
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := g.commits.add(ctx, []store.Arrival{arriving("r-1", "access.requested")}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+}
+
+func TestGroupsAreBounded(t *testing.T) {
+	t.Parallel()
+	g := newTestGateway(t)
+	for range largestGroup + 10 {
+		g.commits.queue <- commit{arrivals: make([]store.Arrival, 1)}
+	}
+	if n := len(g.commits.gather(<-g.commits.queue)); n != largestGroup {
+		t.Errorf("a group has %d commits, want %d", n, largestGroup)
+	}
+}
+
+func TestEventIsSeenWithItsBody(t *testing.T) {
+	t.Parallel()
+	normal := []byte(`{"kind":"access.requested"}`)
+	for body, want := range map[string]bool{` {"a": 1}`: true, "[1]": false, "text": false, `{"a": `: false} {
+		v, err := value(store.Event{Normal: normal, Body: []byte(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := v["raw"]; ok != want {
+			t.Errorf("%s: raw is there: %v", body, ok)
+		}
+	}
+	if _, err := value(store.Event{ID: "e-1", Normal: []byte("{")}); err == nil || !strings.Contains(err.Error(), "e-1") {
+		t.Errorf("got %v, want an error that names the event", err)
+	}
+}

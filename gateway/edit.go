@@ -1,0 +1,219 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+// errNoEdit is what an edit of a decision ends with: nobody makes or changes one but the people at the desk.
+var errNoEdit = errors.New("a decision cannot be edited; it can be replayed or given up")
+
+// Show returns what an edit of a dead delivery or a quarantined body starts from.
+func (g *Gateway) Show(ctx context.Context, id string) ([]byte, error) {
+	d, err := g.store.Delivery(ctx, id)
+	if err == nil {
+		var out bytes.Buffer
+		if err := json.Indent(&out, d.Action, "", "  "); err != nil {
+			return nil, fmt.Errorf("read stored action: %w", err)
+		}
+		return append(out.Bytes(), '\n'), nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	q, err := g.store.Quarantine(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return q.Body, nil
+}
+
+// ReplayEdited puts a dead delivery to a desk, or a quarantined body, back to work with another content. Both are
+// marked for good. A body keeps its identity: the RequestId and the tenant it now carries must stand in the body as it
+// came in, and a decision in its case takes a second person. A decision is never edited.
+func (g *Gateway) ReplayEdited(ctx context.Context, id string, content []byte, who, why string) (Replayed, error) {
+	d, err := g.store.Delivery(ctx, id)
+	if err == nil {
+		return Replayed{Delivery: id}, g.editDelivery(ctx, d, content, who, why)
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return Replayed{}, err
+	}
+	q, err := g.store.Quarantine(ctx, id)
+	if err != nil {
+		return Replayed{}, err
+	}
+	return g.takeBody(ctx, q, content, who, why)
+}
+
+// editDelivery replaces the content of a ticket delivery that no attempt can have carried out.
+func (g *Gateway) editDelivery(ctx context.Context, d store.Delivery, content []byte, who, why string) error {
+	switch connectors.ActionKind(d.Kind) {
+	case connectors.Decide, connectors.Revoke:
+		return errNoEdit
+	}
+	var before, after connectors.Action
+	if err := json.Unmarshal(d.Action, &before); err != nil {
+		return fmt.Errorf("read stored action: %w", err)
+	}
+	strict := json.NewDecoder(bytes.NewReader(content))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(&after); err != nil {
+		return fmt.Errorf("read edited action: %w", err)
+	}
+	if after.Kind != before.Kind || after.Key != before.Key || after.Ref != before.Ref || after.Decision != nil {
+		return errors.New("an edit keeps kind, key and ticket as they are")
+	}
+	if !after.Whole() {
+		return fmt.Errorf("the edited action lacks what a %s needs", after.Kind)
+	}
+	return g.store.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.Replan(ctx, d.ID, mustJSON(after), d.Rule, d.RuleVersion, g.now()); err != nil {
+			return unchangeable(d, err)
+		}
+		if err := tx.Replay(ctx, d.ID, g.now()); err != nil {
+			return err
+		}
+		return tx.Record(ctx, store.Entry{At: g.now(), CaseID: d.CaseID, Kind: "delivery.edited", Subject: d.Connection,
+			Content: map[string]any{"delivery": d.ID, "action": d.Kind, "who": who, "why": why, "before": digestOf(d.Action), "after": digestOf(mustJSON(after))}})
+	})
+}
+
+func unchangeable(d store.Delivery, err error) error {
+	if errors.Is(err, store.ErrConflict) {
+		return fmt.Errorf("delivery %s is %s and may have reached %s; it can only be replayed as it is: %w", d.ID, d.State, d.Connection, err)
+	}
+	return err
+}
+
+func digestOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// Replan renders a dead delivery with the rule as it is published now and puts it back to work. It is refused where an
+// attempt may have acted, and where the case has a decision. The link goes on with the new rule and policy.
+func (g *Gateway) Replan(ctx context.Context, id, who, why string) error {
+	return g.store.InTx(ctx, func(tx *store.Tx) error {
+		d, err := tx.Delivery(ctx, id)
+		if err != nil {
+			return err
+		}
+		e, err := tx.Event(ctx, d.EventID)
+		if err != nil {
+			return fmt.Errorf("read event of delivery: %w", err)
+		}
+		r := g.catalogue().rule(e.Connection, d.Rule)
+		if r == nil {
+			return fmt.Errorf("rule %s of this delivery is no longer published", d.Rule)
+		}
+		if _, err := tx.DecisionOf(ctx, d.CaseID); err == nil {
+			return errors.New("the case has a decision; what is owed for it is not rendered anew")
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		v, err := value(e)
+		if err != nil {
+			return err
+		}
+		draft, err := r.Draft(ctx, v)
+		if err != nil {
+			return err
+		}
+		if draft == nil || draft.Kind != d.Kind {
+			return fmt.Errorf("rule %s no longer asks for a %s", d.Rule, d.Kind)
+		}
+		link, err := tx.Link(ctx, d.LinkID)
+		if err != nil {
+			return fmt.Errorf("read link of delivery: %w", err)
+		}
+		if draft.At != link.Desk || draft.Slot != link.Slot {
+			return fmt.Errorf("rule %s now acts at %s, and this delivery is for %s", d.Rule, draft.At, link.Desk)
+		}
+		if err := tx.Replan(ctx, id, mustJSON(action(*draft, link)), d.Rule, r.version, g.now()); err != nil {
+			return unchangeable(d, err)
+		}
+		if err := tx.Replay(ctx, id, g.now()); err != nil {
+			return err
+		}
+		if err := g.rebind(ctx, tx, link, r); err != nil {
+			return err
+		}
+		return tx.Record(ctx, store.Entry{At: g.now(), CaseID: d.CaseID, Kind: "delivery.replanned", Subject: d.Connection,
+			Content: map[string]any{"delivery": id, "rule": d.Rule, "from": d.RuleVersion, "to": r.version, "who": who, "why": why}})
+	})
+}
+
+// rebind lets a link go on with another version of its rule, and with the policy that version names.
+func (g *Gateway) rebind(ctx context.Context, tx *store.Tx, link store.Link, r *rule) error {
+	policy := ""
+	if r.Rule().Decision != nil {
+		policy = r.Rule().Decision.Policy
+	}
+	return tx.RebindLink(ctx, link.ID, r.version, policy, r.policyVersion)
+}
+
+// takeBody decodes an edited body in place of a quarantined one.
+func (g *Gateway) takeBody(ctx context.Context, q store.Quarantined, body []byte, who, why string) (Replayed, error) {
+	c := g.catalogue().connections[q.Connection]
+	if c == nil || c.receiver == nil {
+		return Replayed{}, fmt.Errorf("connection %s is no longer there", q.Connection)
+	}
+	edited := !bytes.Equal(body, q.Body)
+	r := connectors.Request{
+		Method: http.MethodPost, URL: &url.URL{Path: "/in/" + q.Connection}, Header: http.Header{"Content-Type": {q.ContentType}}, Body: body, Time: q.ReceivedAt,
+	}
+	received, err := c.receiver.Receive(ctx, r)
+	if err != nil {
+		return Replayed{Again: err.Error()}, nil
+	}
+	if len(received.Events) == 0 {
+		return Replayed{Again: "the body carries no event"}, nil
+	}
+	arrivals := make([]store.Arrival, len(received.Events))
+	for i, e := range received.Events {
+		if reason := c.wrongTenant(e); reason != "" {
+			return Replayed{Again: reason}, nil
+		}
+		if edited && (!stands(q.Body, e.RequestID) || !stands(q.Body, e.Tenant)) {
+			return Replayed{}, errors.New("an edit keeps the identity: RequestId and tenant must stand in the body as it came in")
+		}
+		arrivals[i] = arrival(c, r, e)
+		arrivals[i].Event.Edited = edited
+		arrivals[i].Case.EditedBody = edited
+	}
+	var out Replayed
+	err = g.store.InTx(ctx, func(tx *store.Tx) error {
+		receipts, err := tx.Accept(ctx, arrivals)
+		if err != nil {
+			return err
+		}
+		out.Event = receipts[0].EventID
+		if err := tx.SettleQuarantine(ctx, q.ID, "replayed", out.Event); err != nil {
+			return err
+		}
+		tx.Wake(wakePlan)
+		return tx.Record(ctx, store.Entry{At: g.now(), CaseID: receipts[0].CaseID, Kind: "quarantine.replayed", Subject: q.Connection,
+			Content: map[string]any{"quarantine": q.ID, "reason": q.Reason, "edited": edited, "before": digestOf(q.Body), "after": digestOf(body), "who": who, "why": why}})
+	})
+	return out, err
+}
+
+// stands tells whether an identity stands in a body, as it is or as JSON writes it. An empty one is no claim.
+func stands(body []byte, id string) bool {
+	if id == "" {
+		return true
+	}
+	asJSON, err := json.Marshal(id)
+	return bytes.Contains(body, []byte(id)) || (err == nil && bytes.Contains(body, asJSON[1:len(asJSON)-1]))
+}

@@ -1,0 +1,144 @@
+package judge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/mapping"
+)
+
+// Code names why a claim was refused, stable for tests, records and reports.
+type Code string
+
+const (
+	NotOurs          Code = "not_ours"          // the ticket is not the one we opened, or not created by our account
+	MarkChanged      Code = "mark_changed"      // our key is gone from the ticket or differs
+	ContentChanged   Code = "content_changed"   // what the approver saw is not what we wrote
+	ConditionFailed  Code = "condition_failed"  // the rule's condition could not be evaluated
+	NoMover          Code = "no_mover"          // no step of the history explains the status
+	OwnAccount       Code = "own_account"       // our own account did it
+	Automation       Code = "automation"        // an app or a rule did it
+	UnknownMover     Code = "unknown_mover"     // the account is no known person's
+	UnknownRequester Code = "unknown_requester" // the requester is no known person
+	SelfApproval     Code = "self_approval"     // the requester did it
+	NotAnApprover    Code = "not_an_approver"   // the policy does not name the person
+	OutOfHours       Code = "out_of_hours"      // done outside the policy's hours
+	Late             Code = "late"              // done after the policy's deadline
+	NoReason         Code = "no_reason"         // the policy asks for a reason
+	DurationRefused  Code = "duration_refused"  // the policy does not allow the duration
+	AlreadyDecided   Code = "already_decided"   // another decision was first
+	Ended            Code = "ended"             // the request ended without a decision
+	NothingGranted   Code = "nothing_granted"   // a revocation without an approval that was posted
+	NotRevocable     Code = "not_revocable"     // the policy lets nobody revoke
+)
+
+// ticketFault tells why a ticket is no evidence, whoever moved it.
+func (in Input) ticketFault() (Code, string) {
+	s := in.Ticket.Snapshot
+	switch {
+	case s.Ref.ID != in.Ticket.RefID || !s.Ours:
+		return NotOurs, "this ticket is not the one Drawbridge opened for the request"
+	case s.Key != in.Ticket.Key:
+		return MarkChanged, "the mark by which Drawbridge knows this ticket was changed or removed"
+	case in.Waiting && in.Ticket.Baseline != "" && in.Ticket.Baseline != Content(s, in.Terms.Matters):
+		return ContentChanged, "the ticket no longer says what was asked for: " + strings.Join(in.Terms.Matters, ", ") + " must be as they were, and the decision made anew"
+	default:
+		return "", ""
+	}
+}
+
+// may tells whether one claim counts, and whose it is.
+func (in Input) may(c claim) (person string, code Code, text string) {
+	if person, code, text = in.person(c); code != "" {
+		return person, code, text
+	}
+	if in.Requester == "" && !in.Terms.AllowUnknownRequester {
+		return person, UnknownRequester, "the person who asks is not known to Drawbridge, so self-approval cannot be ruled out"
+	}
+	if person == in.Requester || in.alias(c.by.Person) {
+		return person, SelfApproval, fmt.Sprintf("%s is the person who asks, and nobody decides their own request", name(c.by))
+	}
+	if d := in.Terms.Deadline; d != nil && d.After > 0 && (c.at.IsZero() || c.at.After(in.Opened.Add(d.After))) {
+		return person, Late, fmt.Sprintf("it came after the time the policy %s gives", in.Terms.Name)
+	}
+	if in.Terms.Hours != nil && (c.at.IsZero() || !in.Terms.Hours.Open(c.at)) {
+		return person, OutOfHours, fmt.Sprintf("it was done outside the hours of the policy %s", in.Terms.Name)
+	}
+	ok, err := in.admitted(in.actor(c), c.at)
+	if err != nil {
+		return person, ConditionFailed, "the policy's condition could not be worked out: " + err.Error()
+	}
+	if !ok {
+		return person, NotAnApprover, fmt.Sprintf("%s is not among those who may decide (policy %s)", name(c.by), in.Terms.Name)
+	}
+	if in.editedSince(c) {
+		return person, ContentChanged, "the ticket was edited after that; the decision must be made anew"
+	}
+	return person, "", ""
+}
+
+// person resolves who did something. Machines are nobody.
+func (in Input) person(c claim) (string, Code, string) {
+	if c.by.Ours {
+		return "", OwnAccount, "it was done by Drawbridge's own account"
+	}
+	if c.by.Automation {
+		return "", Automation, "it was done by an automation, and only a person can decide"
+	}
+	mover, known := in.Ticket.Movers[c.by.Account]
+	if c.by.Account == "" || !known || mover.Person == "" {
+		return "", UnknownMover, fmt.Sprintf("%s is not known to Drawbridge as a person", name(c.by))
+	}
+	return mover.Person, "", ""
+}
+
+func (in Input) actor(c claim) mapping.Actor {
+	mover := in.Ticket.Movers[c.by.Account]
+	return mapping.Actor{Person: mover.Person, Groups: mover.Groups, Account: c.by.Account, Name: c.by.Name, Mail: c.by.Mail}
+}
+
+// admitted asks the policy: the approvers, and from their time on the deputies.
+func (in Input) admitted(actor mapping.Actor, at time.Time) (bool, error) {
+	ticket := Ticket(in.Ticket.Snapshot)
+	ok, err := in.Admit(in.Terms.Approvers, actor, ticket)
+	if ok || err != nil {
+		return ok, err
+	}
+	if d := in.Terms.Deadline; d != nil && d.Deputy != nil && !at.IsZero() && !at.Before(in.Opened.Add(d.Deputy.After)) {
+		return in.Admit(d.Deputy.Approvers, actor, ticket)
+	}
+	return false, nil
+}
+
+// alias catches a requester who is unresolved, or joined to somebody else, but whose own account or address it is.
+func (in Input) alias(by connectors.Person) bool {
+	return slices.ContainsFunc(in.Aliases, func(n string) bool {
+		return n != "" && (strings.EqualFold(n, by.Account) || strings.EqualFold(n, by.Mail))
+	})
+}
+
+// editedSince tells whether somebody else than us edited what matters after the claim was made.
+func (in Input) editedSince(c claim) bool {
+	for i, step := range in.Ticket.Snapshot.History {
+		after := i > c.step
+		if c.step < 0 {
+			after = step.At.After(c.at)
+		}
+		if after && !step.By.Ours && slices.Contains(in.Terms.Matters, step.Field) {
+			return true
+		}
+	}
+	return false
+}
+
+func name(a connectors.Account) string {
+	for _, text := range []string{a.Name, a.Mail, a.Account} {
+		if text != "" {
+			return text
+		}
+	}
+	return "somebody without a name"
+}

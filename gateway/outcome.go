@@ -1,0 +1,141 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/mapping"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+// posted writes what became of a post-back: the decision's state and a comment for the approver, in the transaction
+// that finishes the delivery.
+func (g *Gateway) posted(ctx context.Context, tx *store.Tx, delivery store.Delivery, n next, fault string, now time.Time) error {
+	d, err := tx.DecisionOf(ctx, delivery.CaseID)
+	if err != nil {
+		return fmt.Errorf("read decision: %w", err)
+	}
+	if connectors.ActionKind(delivery.Kind) == connectors.Revoke {
+		return g.revoked(ctx, tx, delivery, d, n, fault, now)
+	}
+	caze, err := tx.LockCase(ctx, delivery.CaseID)
+	if err != nil {
+		return err
+	}
+	state, text := decisionPosted, acceptedText(d, caze.Connection, now)
+	if n.state == stateDead {
+		state = decisionRefused
+		text = fmt.Sprintf("The decision (%s by %s) did not reach %s: %s. It is kept as a dead letter; an operator can send it again with: drawbridge replay %s",
+			d.Outcome, d.ByName, caze.Connection, fault, delivery.ID)
+	} else {
+		caze.State, caze.UpdatedAt = caseClosed, now
+		if err := tx.SaveCase(ctx, caze); err != nil {
+			return err
+		}
+	}
+	if err := tx.SetDecisionState(ctx, d.ID, state, delivery.ID); err != nil {
+		return err
+	}
+	if err := tx.Record(ctx, store.Entry{At: now, CaseID: caze.ID, Kind: "decision." + state, Subject: caze.Connection, Content: map[string]any{"outcome": d.Outcome, "delivery": delivery.ID}}); err != nil {
+		return err
+	}
+	if d.LinkID == "" {
+		return nil // decided by the clock: every ticket was told when that happened
+	}
+	link, err := tx.Link(ctx, d.LinkID)
+	if err != nil {
+		return err
+	}
+	if err := g.comment(ctx, tx, caze.ID, link, purposeOutcome, d.ID+state, text); err != nil {
+		return err
+	}
+	return g.writeBack(ctx, tx, caze, link, d, state)
+}
+
+// revoked writes what became of a revocation.
+func (g *Gateway) revoked(ctx context.Context, tx *store.Tx, delivery store.Delivery, d store.Decision, n next, fault string, now time.Time) error {
+	r, err := tx.RevocationOf(ctx, delivery.CaseID)
+	if err != nil {
+		return err
+	}
+	state, text := decisionPosted, fmt.Sprintf("Access taken back on the word of %s: accepted by the source at %s.", r.ByName, stampText(now))
+	if n.state == stateDead {
+		state = decisionRefused
+		text = fmt.Sprintf("Access could not be taken back: %s. It is kept as a dead letter; an operator can send it again with: drawbridge replay %s", fault, delivery.ID)
+	}
+	if err := tx.SetRevocationState(ctx, delivery.CaseID, state, delivery.ID); err != nil {
+		return err
+	}
+	if err := tx.Record(ctx, store.Entry{At: now, CaseID: delivery.CaseID, Kind: "revocation." + state, Subject: delivery.Connection, Content: map[string]any{"delivery": delivery.ID, "decision": d.ID}}); err != nil {
+		return err
+	}
+	link, err := tx.Link(ctx, r.LinkID)
+	if err != nil {
+		return err
+	}
+	return g.comment(ctx, tx, delivery.CaseID, link, purposeOutcome, "revocation"+state, text)
+}
+
+// writeBack owes the ticket the duration that was granted, where the rule names a field for it.
+func (g *Gateway) writeBack(ctx context.Context, tx *store.Tx, caze store.Case, link store.Link, d store.Decision, state string) error {
+	r, err := g.ruleAt(ctx, tx, link.Rule, link.RuleVersion)
+	if err != nil || r == nil || r.Rule().Decision == nil {
+		return err
+	}
+	field, granted := r.Granted(), mapping.Granted{Once: d.Once, Length: d.Length}.String()
+	if field == "" || granted == "" || state != decisionPosted || d.Outcome != string(connectors.Approved) {
+		return nil
+	}
+	return g.addDelivery(ctx, tx, owed(store.Delivery{
+		CaseID: caze.ID, EventID: link.Opening, LinkID: link.ID, Lane: link.ID, Connection: link.Desk, Purpose: purposeOutcome, Rule: link.Rule, RuleVersion: link.RuleVersion,
+	}, connectors.Action{Kind: connectors.Update, Ticket: &connectors.Ticket{Fields: map[string]any{field: granted}}}))
+}
+
+func acceptedText(d store.Decision, source string, now time.Time) string {
+	text := fmt.Sprintf("%s by %s: accepted by %s at %s", capital(d.Outcome), d.ByName, source, stampText(now))
+	if granted := durationText(d); granted != "" && d.Outcome == string(connectors.Approved) {
+		text += ", for " + granted
+	}
+	return text + "."
+}
+
+func durationText(d store.Decision) string {
+	switch {
+	case d.Once:
+		return "one use"
+	case d.Length > 0:
+		return d.Length.String()
+	default:
+		return ""
+	}
+}
+
+func stampText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// comment owes a ticket an internal comment. mark makes its key: the same mark is the same comment.
+func (g *Gateway) comment(ctx context.Context, tx *store.Tx, caseID string, link store.Link, purpose, mark, text string) error {
+	if mark == "" {
+		mark = store.NewID()
+	}
+	return g.addDelivery(ctx, tx, owed(store.Delivery{
+		CaseID: caseID, EventID: link.Opening, LinkID: link.ID, Lane: link.ID, Connection: link.Desk, Purpose: purpose,
+	}, connectors.Action{Kind: connectors.Comment, Note: &connectors.Note{Key: shortHash(link.ID, purpose, mark), Body: escape(text)}}))
+}
+
+// updated forgets what the ticket said before an update of our own, and has it read anew.
+func (g *Gateway) updated(ctx context.Context, tx *store.Tx, d store.Delivery, now time.Time) error {
+	link, err := tx.Link(ctx, d.LinkID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := tx.SetBaseline(ctx, link.ID, ""); err != nil {
+		return err
+	}
+	return g.addChange(ctx, tx, link.Desk, connectors.Change{Ref: connectors.Ref{ID: link.RefID, Key: link.RefKey}}, now)
+}

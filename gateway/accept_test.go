@@ -94,7 +94,7 @@ func TestAcceptKeepsWhatItDoesNotUnderstand(t *testing.T) {
 		"two RequestIds":   {`{"RequestId":"r-2","TenantId":"t-100","RequestId":"r-3"}`, "RequestId"},
 		"another tenant":   {strings.Replace(body, "t-100", "t-999", 1), `tenant "t-999"`},
 		"no tenant":        {strings.Replace(body, `"TenantId":"t-100",`, "", 1), "names no tenant"},
-		"nothing of sense": {"\x00\xff", "no JSON"},
+		"nothing of sense": {"\x00\xff", "not UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			accepted, err := g.Accept(t.Context(), "epm", "", sent(test.body))

@@ -172,7 +172,7 @@ func (p *plan) add(in planInput, r *rule, link store.Link, d store.Delivery, a c
 // owed fills in what every new delivery has.
 func owed(d store.Delivery, a connectors.Action) store.Delivery {
 	d.Kind = string(a.Kind)
-	d.Holds = holds(a.Kind)
+	d.Holds = holds(a.Kind, d.Purpose)
 	d.Mode = modeLive
 	if d.State == "" {
 		d.State = statePending

@@ -251,7 +251,7 @@ step rule.evaluated failing failed
 			name: "told by the source: the tickets follow", event: approved, rules: []string{commentRule}, links: []store.Link{linked, twin},
 			want: `planned case closed
 decision approved by "Root" told by source at 2026-01-05T11:00:00Z for 1h0m0s
-pending transition jira settle holds lane of lnk-1 rule open v3
+pending transition jira settle lane of lnk-1 rule open v3
   to Yes
 pending comment jira settle lane of lnk-1
   "Approved by Root in epm itself at 2026-01-05T11:00:00Z. A decision made on this ticket has no effect any more." with a key
@@ -271,7 +271,7 @@ step rule.evaluated open
 			name: "told by nobody in particular", event: connectors.Event{Kind: connectors.AccessDenied, Decision: &connectors.Told{Outcome: connectors.Denied}}, links: []store.Link{linked},
 			want: `planned case closed
 decision denied by "somebody unnamed" told by source
-pending transition jira settle holds lane of lnk-1 rule open v3
+pending transition jira settle lane of lnk-1 rule open v3
   to No
 pending comment jira settle lane of lnk-1
   "Denied by somebody unnamed in epm itself. A decision made on this ticket has no effect any more." with a key
@@ -292,7 +292,7 @@ step decision.contradicted
 		}, {
 			name: "the request has ended", event: expired, links: []store.Link{linked, twin},
 			want: `planned case closed
-pending transition jira settle holds lane of lnk-1 rule open v3
+pending transition jira settle lane of lnk-1 rule open v3
   to Over fields {"resolution":"late"}
 pending comment jira settle lane of lnk-1
   "epm reports that the request has ended without a decision. A decision made here has no effect any more." with a key

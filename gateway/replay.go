@@ -65,6 +65,9 @@ func (g *Gateway) Cancel(ctx context.Context, id, who, why string) error {
 	now := g.now()
 	return g.store.InTx(ctx, func(tx *store.Tx) error {
 		d, err := tx.Delivery(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("no delivery has the id %s: %w", id, err)
+		}
 		if err != nil {
 			return err
 		}

@@ -101,11 +101,14 @@ func mayDouble(kind string) bool {
 }
 
 // holds tells whether a delivery of this kind, once dead, keeps its lane closed: what comes after it would make no
-// sense, or say the wrong thing, without it.
-func holds(kind connectors.ActionKind) bool {
+// sense, or say the wrong thing, without it. A transition of our own that only brings a ticket in line holds nothing:
+// where the workflow knows no way there, the comment that explains it matters all the more.
+func holds(kind connectors.ActionKind, purpose string) bool {
 	switch kind {
-	case connectors.Create, connectors.Transition, connectors.Decide, connectors.Revoke:
+	case connectors.Create, connectors.Decide, connectors.Revoke:
 		return true
+	case connectors.Transition:
+		return purpose == purposeTicket
 	default:
 		return false
 	}

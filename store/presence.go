@@ -49,7 +49,7 @@ func (p *presence) is(holder string) bool {
 // On SQLite it is a lock file beside the database, and an error when another program has it: one serves at a time.
 func (s *Store) Presence(ctx context.Context, holder string) error {
 	if s.engine.name == migrations.SQLite {
-		release, err := s.alone()
+		release, err := s.alone(ctx)
 		if err != nil {
 			return err
 		}
@@ -125,13 +125,19 @@ func (t *Tx) gone(ctx context.Context, holder, other string) (bool, error) {
 // errOtherServes is what a second program on the same SQLite file is told.
 var errOtherServes = errors.New("another drawbridge serves this database")
 
+// patience is how long a lock is waited for that another program may hold only while it migrates.
+const patience = 2 * time.Second
+
 // alone takes the lock file beside the SQLite database, or shares the one this store has.
-func (s *Store) alone() (release func(), err error) {
+func (s *Store) alone(ctx context.Context) (release func(), err error) {
 	p := &s.present
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.uses == 0 {
-		if p.lock, err = lockFile(s.path + ".lock"); err != nil {
+	for until := time.Now().Add(patience); p.uses == 0; sleep(ctx, 20*time.Millisecond) {
+		if p.lock, err = lockFile(s.path + ".lock"); err == nil {
+			break
+		}
+		if !errors.Is(err, errOtherServes) || time.Now().After(until) || ctx.Err() != nil {
 			return nil, fmt.Errorf("lock database: %w", err)
 		}
 	}

@@ -145,7 +145,7 @@ func (s *Store) DB() *sql.DB { return s.write }
 // Migrate brings the schema up to date. Programs that start together may all call it.
 func (s *Store) Migrate(ctx context.Context) error {
 	if s.engine.name == migrations.SQLite {
-		release, err := s.alone()
+		release, err := s.alone(ctx)
 		if err != nil {
 			return err
 		}

@@ -112,6 +112,7 @@ type world struct {
 	lag    atomic.Int64 // how long Jira's search misses a change, in nanoseconds; 0 draws it
 
 	hookPassword string // EPM's, at our door
+	hookSecret   string // Jira's
 	urls         struct{ bridge, jira, epm string }
 
 	listener net.Listener
@@ -146,9 +147,9 @@ func newWorld(ctx context.Context, o worldOptions) (*world, error) {
 	w.listener = listeners[0]
 	w.urls.bridge, w.urls.jira, w.urls.epm = "http://"+listeners[0].Addr().String(), "http://"+listeners[1].Addr().String(), "http://"+listeners[2].Addr().String()
 
-	hookSecret, clientSecret := store.NewID(), store.NewID()
-	w.hookPassword = store.NewID()
-	jiraOptions := jirastandin.Options{HookURL: w.urls.bridge + "/in/jira", HookSecret: hookSecret, BaseURL: w.urls.jira, IndexLag: w.indexLag}
+	clientSecret := store.NewID()
+	w.hookPassword, w.hookSecret = store.NewID(), store.NewID()
+	jiraOptions := jirastandin.Options{HookURL: w.urls.bridge + "/in/jira", HookSecret: w.hookSecret, BaseURL: w.urls.jira, IndexLag: w.indexLag}
 	if o.Jira != nil {
 		o.Jira(&jiraOptions)
 	}
@@ -164,7 +165,7 @@ func newWorld(ctx context.Context, o worldOptions) (*world, error) {
 		w.close()
 		return nil, err
 	}
-	texts, err := demoDocuments(w, hookSecret, clientSecret)
+	texts, err := demoDocuments(w, clientSecret)
 	if err == nil {
 		_, err = w.bridge.gateway.Apply(ctx, texts, "demo", "the demo's documents")
 	}
@@ -221,7 +222,7 @@ func (w *world) close() {
 }
 
 // demoDocuments are the starter rules, with connections to the stand-ins.
-func demoDocuments(w *world, hookSecret, clientSecret string) ([][]byte, error) {
+func demoDocuments(w *world, clientSecret string) ([][]byte, error) {
 	jira := fmt.Sprintf(`kind: Connection
 name: jira
 connector: jira
@@ -237,7 +238,7 @@ outbound: {allow_hosts: [127.0.0.1]}
 # Short times, so that what takes minutes in earnest can be watched.
 delivery: {timeout: 2s, first: 200ms}
 watch: {every: 1s}
-`, w.urls.jira, hookSecret)
+`, w.urls.jira, w.hookSecret)
 	epm := fmt.Sprintf(`kind: Connection
 name: epm
 connector: epm

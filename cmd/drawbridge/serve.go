@@ -30,6 +30,9 @@ type serveCommand struct {
 }
 
 func (c *serveCommand) Run(s *surroundings) error {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("--tls-cert and --tls-key go together; one of them is missing")
+	}
 	log := c.logger(s.stderr)
 	vault, err := c.vault()
 	if err != nil {
@@ -165,9 +168,6 @@ func (b *bridge) serve(ctx context.Context, listener net.Listener) error {
 
 // listen takes the port, with TLS where there is a certificate.
 func (s serverSettings) listen() (net.Listener, error) {
-	if (s.TLSCert == "") != (s.TLSKey == "") {
-		return nil, errors.New("--tls-cert and --tls-key go together; one of them is missing")
-	}
 	certificate := &reloadingCertificate{cert: s.TLSCert, key: s.TLSKey}
 	if s.TLSCert != "" {
 		if _, err := certificate.current(nil); err != nil {

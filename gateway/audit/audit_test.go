@@ -140,3 +140,30 @@ func (w *world) entries() []store.Entry {
 	}
 	return es
 }
+
+// putBack makes a head that was signed once the head again.
+func (w *world) putBack(head store.Checkpoint) {
+	w.t.Helper()
+	w.sql(`UPDATE seal_head SET n = $1, chain = $2, at = $3, key_id = $4, signature = $5`,
+		head.N, head.Chain, head.At.UnixMilli(), head.KeyID, head.Signature)
+}
+
+// restore puts a row back as it was read.
+func (w *world) restore(e store.Entry) {
+	w.t.Helper()
+	content, _ := e.Content.(json.RawMessage)
+	salt := e.Salt
+	if salt == nil {
+		salt = []byte{}
+	}
+	w.sql(`UPDATE records SET at = $1, kind = $2, case_id = $3, subject = $4, salt = $5, content = $6 WHERE n = $7`,
+		e.At.UnixMilli(), e.Kind, e.CaseID, e.Subject, salt, string(content), e.N)
+}
+
+// emptied writes the empty bytes of an engine into a statement.
+func emptied(engine, statement string) string {
+	if engine == storetest.SQLite {
+		return strings.ReplaceAll(statement, "$EMPTY", "x''")
+	}
+	return strings.ReplaceAll(statement, "$EMPTY", "''")
+}

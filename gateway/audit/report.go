@@ -127,7 +127,13 @@ func (r Report) CSV(w io.Writer) error {
 }
 
 func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(text)[0]) {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' {
+			return ' '
+		}
+		return r
+	}, text)
+	if text != "" && strings.ContainsRune("=+-@\n＝＋－＠", []rune(text)[0]) {
 		return "'" + text
 	}
 	return text
@@ -155,8 +161,8 @@ func (r Report) Text(w io.Writer) error {
 	for _, outcome := range slices.Sorted(maps.Keys(r.Summary.Outcomes)) {
 		counts = append(counts, fmt.Sprintf("%d %s", r.Summary.Outcomes[outcome], outcome))
 	}
-	_, err := fmt.Fprintf(w, "\n%d decisions: %s. Half took %s or less, nine in ten %s or less.\n", len(r.Lines),
-		strings.Join(counts, ", "), took(r.Summary.MedianSeconds), took(r.Summary.P90Seconds))
+	_, err := fmt.Fprintf(w, "\nDecisions: %s. Half took %s or less, nine in ten %s or less.\n", strings.Join(counts, ", "),
+		took(r.Summary.MedianSeconds), took(r.Summary.P90Seconds))
 	return err
 }
 

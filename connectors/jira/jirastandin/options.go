@@ -145,12 +145,13 @@ func (o Options) withDefaults() Options {
 		o.Projects = defaultProjects()
 	}
 	if o.Accounts == nil {
-		o.Accounts = defaultAccounts()
+		o.Accounts = DefaultAccounts()
 	}
 	return o
 }
 
-func defaultAccounts() []Account {
+// DefaultAccounts are the people there are when Options name none, to add others to.
+func DefaultAccounts() []Account {
 	users, approvers := []string{"jira-users"}, []string{"jira-users", "endpoint-approvers"}
 	return []Account{
 		{ID: "acc-bridge", Name: "Drawbridge", Mail: "bridge@example.test", Zone: "Europe/Berlin", Token: "token", Groups: users},

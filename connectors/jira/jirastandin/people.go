@@ -220,3 +220,15 @@ func (s *Server) SetProperty(key, property string, value any) error {
 	i.setProperty(property, raw)
 	return nil
 }
+
+// SetGroups puts an account into these groups and no others.
+func (s *Server) SetGroups(accountID string, groups ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.account(accountID)
+	if a == nil {
+		return fmt.Errorf("no account %q", accountID)
+	}
+	a.Groups = groups
+	return nil
+}

@@ -33,6 +33,8 @@ type Accepted struct {
 	Reason      string               `json:"reason,omitempty"` // why it is in quarantine
 	Changes     int                  `json:"changes,omitempty"`
 	Response    *connectors.Response `json:"-"` // the connector's own answer
+
+	caseID string
 }
 
 // MaxBody tells how many bytes a connection reads of a request, and whether there is such a connection.
@@ -65,16 +67,55 @@ func (g *Gateway) Accept(ctx context.Context, name, pathToken string, r connecto
 		return g.notUnderstood(ctx, c, r, err)
 	}
 	for _, e := range received.Events {
+		if _, err := json.Marshal(e); err != nil {
+			return g.quarantine(ctx, c, r, "the event cannot be stored: "+err.Error())
+		}
 		if reason := c.wrongTenant(e); reason != "" {
 			return g.quarantine(ctx, c, r, reason)
 		}
 	}
 	accepted, err := g.commit(ctx, c, r, received)
-	if err == nil && received.Reply != nil {
-		answer := received.Reply(connectors.CaseState{EventID: accepted.Event, Outcome: connectors.Pending})
-		accepted.Response = &answer
+	if err != nil || received.Reply == nil {
+		return accepted, err
 	}
-	return accepted, err
+	state, err := g.caseState(ctx, accepted)
+	if err != nil {
+		return Accepted{}, err
+	}
+	answer := received.Reply(state)
+	accepted.Response = &answer
+	return accepted, nil
+}
+
+// caseState is what a synchronous answer may tell: the decision on record, or that there is none yet. A decision that
+// was taken back, or ended without one, lets nobody through.
+func (g *Gateway) caseState(ctx context.Context, a Accepted) (connectors.CaseState, error) {
+	state := connectors.CaseState{EventID: a.Event, Outcome: connectors.Pending}
+	if a.caseID == "" {
+		return state, nil
+	}
+	c, err := g.store.Case(ctx, a.caseID)
+	if err != nil {
+		return state, fmt.Errorf("read case: %w", err)
+	}
+	if c.State == caseOpen {
+		return state, nil
+	}
+	d, err := g.store.DecisionOf(ctx, a.caseID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		state.Outcome = connectors.Expired
+		return state, nil
+	case err != nil:
+		return state, err
+	}
+	state.Outcome = connectors.Outcome(d.Outcome)
+	if _, err := g.store.RevocationOf(ctx, a.caseID); err == nil {
+		state.Outcome = connectors.Denied
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return state, err
+	}
+	return state, nil
 }
 
 func (g *Gateway) notUnderstood(ctx context.Context, c *connection, r connectors.Request, err error) (Accepted, error) {
@@ -133,13 +174,14 @@ func (g *Gateway) commit(ctx context.Context, c *connection, r connectors.Reques
 	if err != nil {
 		return Accepted{}, err
 	}
-	accepted.Event, accepted.Duplicate = receipts[0].EventID, receipts[0].Duplicate
+	accepted.Event, accepted.Duplicate, accepted.caseID = receipts[0].EventID, receipts[0].Duplicate, receipts[0].CaseID
 	return accepted, nil
 }
 
 // arrival is what is stored of one event.
 func arrival(c *connection, r connectors.Request, e connectors.Event) store.Arrival {
 	return store.Arrival{
+		Parent: e.Parent,
 		Event: store.Event{
 			Connection: c.doc.Name, Dedupe: e.Dedupe, Kind: e.Kind, Tenant: e.Tenant, RequestID: e.RequestID,
 			ReceivedAt: r.Time, Body: r.Body, ContentType: r.Header.Get("Content-Type"), Normal: mustJSON(e), Test: e.Test,
@@ -158,7 +200,7 @@ func value(e store.Event) (map[string]any, error) {
 		return nil, fmt.Errorf("read stored event %s: %w", e.ID, err)
 	}
 	var raw any
-	if bytes.HasPrefix(bytes.TrimSpace(e.Body), []byte("{")) && json.Unmarshal(e.Body, &raw) == nil {
+	if body := bytes.TrimSpace(e.Body); len(body) > 0 && (body[0] == '{' || body[0] == '[') && json.Unmarshal(body, &raw) == nil {
 		v["raw"] = raw
 	}
 	return v, nil

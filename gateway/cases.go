@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/gateway/audit"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
 
@@ -35,11 +36,13 @@ type CaseSummary struct {
 // CaseView is everything known about one case. Timeline is its record, oldest first: every step explains itself.
 type CaseView struct {
 	CaseSummary
-	Tickets    []TicketView   `json:"tickets"`
-	Decision   *DecisionView  `json:"decision,omitempty"`
-	Events     []EventView    `json:"events"`
-	Deliveries []DeliveryView `json:"deliveries"`
-	Timeline   []EntryView    `json:"timeline"`
+	Tickets    []TicketView    `json:"tickets"`
+	Decision   *DecisionView   `json:"decision,omitempty"`
+	Revocation *RevocationView `json:"revocation,omitempty"`
+	Timers     []TimerView     `json:"timers,omitempty"`
+	Events     []EventView     `json:"events"`
+	Deliveries []DeliveryView  `json:"deliveries"`
+	Timeline   []EntryView     `json:"timeline"`
 }
 
 // TicketView is one link of the case.
@@ -68,6 +71,21 @@ type DecisionView struct {
 	Reason  string    `json:"reason,omitempty"`
 	Once    bool      `json:"once,omitempty"`
 	Seconds int64     `json:"seconds,omitempty"`
+	Receipt string    `json:"receipt,omitempty"` // signed; drawbridge audit verify checks it offline
+}
+
+// TimerView is what will happen to the case unless it is decided before.
+type TimerView struct {
+	Kind string    `json:"kind"`
+	Due  time.Time `json:"due"`
+}
+
+// RevocationView is that granted access was taken back.
+type RevocationView struct {
+	By     string    `json:"by"`
+	ByName string    `json:"by_name"`
+	At     time.Time `json:"at"`
+	State  string    `json:"state"`
 }
 
 // EventView is one event of the case with the bytes that came in.
@@ -138,7 +156,7 @@ func (g *Gateway) Case(ctx context.Context, id string) (CaseView, error) {
 		return CaseView{}, err
 	}
 	view := CaseView{CaseSummary: summary(c), Tickets: []TicketView{}, Events: []EventView{}, Deliveries: []DeliveryView{}, Timeline: []EntryView{}}
-	for _, add := range []func(context.Context, string, *CaseView) error{g.viewTickets, g.viewDecision, g.viewEvents, g.viewDeliveries, g.viewTimeline} {
+	for _, add := range []func(context.Context, string, *CaseView) error{g.viewTickets, g.viewDecision, g.viewTimers, g.viewEvents, g.viewDeliveries, g.viewTimeline} {
 		if err := add(ctx, id, &view); err != nil {
 			return CaseView{}, err
 		}
@@ -160,7 +178,27 @@ func (g *Gateway) viewDecision(ctx context.Context, id string, v *CaseView) erro
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
-	v.Decision = &DecisionView{Outcome: d.Outcome, By: d.By, ByName: d.ByName, Origin: d.Origin, At: d.At.UTC(), State: d.State, Reason: d.Reason, Once: d.Once, Seconds: int64(d.Length / time.Second)}
+	if err != nil {
+		return err
+	}
+	receipt, err := audit.ReceiptOf(ctx, g.store.Queries, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	v.Decision = &DecisionView{Receipt: receipt, Outcome: d.Outcome, By: d.By, ByName: d.ByName, Origin: d.Origin, At: d.At.UTC(), State: d.State, Reason: d.Reason, Once: d.Once, Seconds: int64(d.Length / time.Second)}
+	r, err := g.store.RevocationOf(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	v.Revocation = &RevocationView{By: r.By, ByName: r.ByName, At: r.At.UTC(), State: r.State}
+	return err
+}
+
+func (g *Gateway) viewTimers(ctx context.Context, id string, v *CaseView) error {
+	timers, err := g.store.TimersOf(ctx, id)
+	for _, t := range timers {
+		v.Timers = append(v.Timers, TimerView{Kind: t.Kind, Due: t.Due.UTC()})
+	}
 	return err
 }
 

@@ -60,7 +60,7 @@ func (g *Gateway) clockLoop(ctx context.Context) {
 		_ = g.store.Release(release, lease) // it runs out by itself
 	}()
 	for ctx.Err() == nil {
-		held, ok, err := g.store.Acquire(ctx, clockLease, g.holder, leaseTTL)
+		held, ok, err := g.acquire(ctx, clockLease)
 		if ok {
 			lease = held
 			err = g.fireTimers(ctx)

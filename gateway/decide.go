@@ -98,7 +98,7 @@ func (g *Gateway) evidence(ctx context.Context, tx *store.Tx, d *dossier, groups
 		Link: d.link.ID, Key: d.link.Key, RefID: d.link.RefID, Baseline: d.link.Baseline, Snapshot: d.ticket,
 		Holds: func(ticket map[string]any) (mapping.Verdict, error) { return d.rule.Decide(ctx, ticket) },
 	}
-	if d.link.Baseline == "" {
+	if d.link.Baseline == "" && !judge.Edited(d.ticket.History, d.terms.Matters) {
 		if err := tx.SetBaseline(ctx, d.link.ID, judge.Content(d.ticket, d.terms.Matters)); err != nil {
 			return in, err
 		}

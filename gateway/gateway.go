@@ -124,6 +124,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	defer loops.Wait()
 	loops.Go(func() { g.planLoop(ctx) })
 	loops.Go(func() { g.clockLoop(ctx) })
+	loops.Go(func() { g.sealLoop(ctx) })
 	g.supervise(ctx)
 	g.workers.Wait()
 	return nil

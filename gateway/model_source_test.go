@@ -131,6 +131,9 @@ func (w *simWorld) checkPost(r *simRequest, d connectors.Decision) {
 }
 
 func (w *simWorld) checkRevoke(r *simRequest, d connectors.Decision) {
+	if r != nil {
+		w.weigh(r)
+	}
 	switch {
 	case r == nil || !slices.Contains(r.posted, connectors.Approved):
 		w.broken("access was taken back that was never granted")

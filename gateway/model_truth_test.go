@@ -3,8 +3,6 @@ package gateway
 import (
 	"slices"
 	"time"
-
-	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
 // simPolicy is a policy twice: as the bridge reads it, and as the simulator understands it.
@@ -37,8 +35,8 @@ var simPolicies = []simPolicy{
 
 // simAct is one thing somebody did to a ticket, as it happened.
 type simAct struct {
-	who, field, to string
-	at             time.Time
+	who, field, from, to string
+	at                   time.Time
 }
 
 // simMeaning is what a status says to everybody concerned.
@@ -99,14 +97,14 @@ func (t *simTicket) words() (says string, all []word) {
 				open = len(all) - 1
 			}
 		case "summary", "description":
-			t.spoil(a, tainted, all)
+			spoil(a, tainted, all)
 		}
 	}
 	return says, all
 }
 
 // spoil is an edit: by somebody else than us it spoils every word given before it.
-func (t *simTicket) spoil(a simAct, tainted map[string]string, all []word) {
+func spoil(a simAct, tainted map[string]string, all []word) {
 	if a.who == "ours" {
 		delete(tainted, a.field)
 		return
@@ -115,26 +113,17 @@ func (t *simTicket) spoil(a simAct, tainted map[string]string, all []word) {
 		all[i].good = all[i].good && all[i].said == "revoked"
 	}
 	if _, known := tainted[a.field]; !known {
-		tainted[a.field] = t.before(a)
+		tainted[a.field] = a.from
 	}
 	if tainted[a.field] == a.to {
 		delete(tainted, a.field)
 	}
 }
 
-// before is what a field said before an edit.
-func (t *simTicket) before(a simAct) string {
-	for i, s := range t.steps {
-		if s.Field == a.field && s.To == a.to && s.At.Equal(a.at) {
-			return t.steps[i].From
-		}
-	}
-	return ""
-}
-
 // answers reads a desk's own approval: the last one asked for, once it is complete.
 func (t *simTicket) answers() (says string, all []word) {
 	tainted := map[string]string{}
+	var revoked []word
 	for _, a := range t.acts {
 		switch a.field {
 		case "asked":
@@ -144,12 +133,17 @@ func (t *simTicket) answers() (says string, all []word) {
 		case "final":
 			says = a.to
 		case "summary", "description":
-			t.spoil(a, tainted, all)
+			spoil(a, tainted, all)
 		case "status":
-			if simMeaning(a.to) == "revoked" {
-				return "revoked", append(all, word{who: a.who, said: "revoked", at: a.at, good: t.mayDecide(a.who, a.at), held: true})
+			if simMeaning(a.to) != "revoked" {
+				revoked = nil
+			} else {
+				revoked = []word{{who: a.who, said: "revoked", at: a.at, held: true}}
 			}
 		}
+	}
+	if revoked != nil {
+		return "revoked", revoked
 	}
 	return says, all
 }
@@ -236,7 +230,7 @@ func (t *simTicket) voices(says string, words []word) (last, people []string) {
 
 func (w *simWorld) weighRevoke(r *simRequest, t *simTicket, words []word) {
 	v := words[len(words)-1]
-	if v.held && slices.Contains(simPolicies[w.shape.Policy].revoke, v.who) && slices.Contains(r.posted, connectors.Approved) {
+	if v.held && slices.Contains(simPolicies[w.shape.Policy].revoke, v.who) {
 		r.basis["revoked"] = append(r.basis["revoked"], v.who)
 	}
 }

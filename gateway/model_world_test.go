@@ -49,10 +49,13 @@ type simWorld struct {
 	hooks    []simHook          // under way from the desks to us
 	late     []func()           // creates that are still under way to a desk
 	armed    map[string]simFault
-	security map[string]bool // who is in the group
-	fault    error           // the first promise found broken
-	trace    []string
-	tracing  bool
+	off      [2]time.Duration // by how much the replicas' clocks are off
+	security map[string]bool  // who is in the group
+
+	regrouped bool  // the group changed: nobody reads a ticket anew for that
+	fault     error // the first promise found broken
+	trace     []string
+	tracing   bool
 }
 
 type simFault int
@@ -113,6 +116,9 @@ func (w *simWorld) note(format string, args ...any) {
 		w.trace = append(w.trace, w.now.Format("15:04:05 ")+fmt.Sprintf(format, args...))
 	}
 }
+
+// clockOf is the time by the clock of a replica.
+func (w *simWorld) clockOf(r int) time.Time { return w.now.Add(w.off[r]) }
 
 // broken notes the first promise that was broken.
 func (w *simWorld) broken(format string, args ...any) {
@@ -249,13 +255,13 @@ func (d *simDesk) Fetch(_ context.Context, ref connectors.Ref) (s connectors.Sna
 	return s, err
 }
 
-// Watch tells every ticket with a mark that changed since. An empty cursor is from now on.
+// Watch tells every ticket with a mark that changed since. An empty cursor is from now on and makes no call.
 func (d *simDesk) Watch(_ context.Context, since connectors.Cursor, _ []connectors.Ref) (changes []connectors.Change, next connectors.Cursor, err error) {
+	next = connectors.Cursor(strconv.Itoa(d.changes))
+	if since == "" {
+		return nil, next, nil
+	}
 	err = d.w.call(d.name, func() {
-		next = connectors.Cursor(strconv.Itoa(d.changes))
-		if since == "" {
-			return
-		}
 		from, _ := strconv.Atoi(string(since))
 		for _, t := range d.w.tickets {
 			if t.desk == d && t.mark != "" && t.changed > from {
@@ -305,7 +311,7 @@ func (t *simTicket) step(who, field, from, to string) {
 	w := t.desk.w
 	t.steps = append(t.steps, connectors.Step{ID: strconv.Itoa(len(t.steps) + 1), At: w.now, By: simAccount(t.desk.name, who), Field: field, From: from, To: to})
 	t.touched()
-	t.act(simAct{who: who, field: field, to: to})
+	t.act(simAct{who: who, field: field, from: from, to: to})
 }
 
 func (t *simTicket) move(who, status string) {

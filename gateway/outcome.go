@@ -2,11 +2,13 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/gateway/judge"
 	"github.com/drawbridge-itsm/drawbridge/mapping"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
@@ -49,7 +51,17 @@ func (g *Gateway) posted(ctx context.Context, tx *store.Tx, delivery store.Deliv
 	if err != nil {
 		return err
 	}
-	if err := g.comment(ctx, tx, caze.ID, link, purposeOutcome, d.ID+state, text); err != nil {
+	body := escape(text)
+	if state == decisionPosted {
+		receipt, err := g.receipt(ctx, tx, d)
+		if err != nil {
+			return fmt.Errorf("sign receipt: %w", err)
+		}
+		if receipt != "" {
+			body += "\n\n```\n" + receipt + "\n```"
+		}
+	}
+	if err := g.markdown(ctx, tx, caze.ID, link, purposeOutcome, d.ID+state, body); err != nil {
 		return err
 	}
 	return g.writeBack(ctx, tx, caze, link, d, state)
@@ -98,8 +110,17 @@ func acceptedText(d store.Decision, source string, now time.Time) string {
 	text := fmt.Sprintf("%s by %s: accepted by %s at %s", capital(d.Outcome), d.ByName, source, stampText(now))
 	if granted := durationText(d); granted != "" && d.Outcome == string(connectors.Approved) {
 		text += ", for " + granted
+		if shortened(d) {
+			text += ", the most the policy allows"
+		}
 	}
 	return text + "."
+}
+
+// shortened tells whether the policy cut the duration that was asked for.
+func shortened(d store.Decision) bool {
+	var v judge.Verdict
+	return json.Unmarshal(d.Detail, &v) == nil && v.Cut
 }
 
 func durationText(d store.Decision) string {
@@ -115,14 +136,18 @@ func durationText(d store.Decision) string {
 
 func stampText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// comment owes a ticket an internal comment. mark makes its key: the same mark is the same comment.
+// comment owes a ticket an internal comment of plain words. mark makes its key: the same mark is the same comment.
 func (g *Gateway) comment(ctx context.Context, tx *store.Tx, caseID string, link store.Link, purpose, mark, text string) error {
+	return g.markdown(ctx, tx, caseID, link, purpose, mark, escape(text))
+}
+
+func (g *Gateway) markdown(ctx context.Context, tx *store.Tx, caseID string, link store.Link, purpose, mark, body string) error {
 	if mark == "" {
 		mark = store.NewID()
 	}
 	return g.addDelivery(ctx, tx, owed(store.Delivery{
 		CaseID: caseID, EventID: link.Opening, LinkID: link.ID, Lane: link.ID, Connection: link.Desk, Purpose: purpose,
-	}, connectors.Action{Kind: connectors.Comment, Note: &connectors.Note{Key: shortHash(link.ID, purpose, mark), Body: escape(text)}}))
+	}, connectors.Action{Kind: connectors.Comment, Note: &connectors.Note{Key: shortHash(link.ID, purpose, mark), Body: body}}))
 }
 
 // updated forgets what the ticket said before an update of our own, and has it read anew.

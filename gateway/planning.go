@@ -117,6 +117,12 @@ func (g *Gateway) writePlan(ctx context.Context, tx *store.Tx, e store.Event, in
 			return fmt.Errorf("add decision: %w", err)
 		}
 	}
+	// Why something is owed stands before what is owed.
+	for _, s := range p.steps {
+		if err := tx.Record(ctx, store.Entry{At: now, CaseID: e.CaseID, Kind: s.kind, Subject: s.subject, Content: s.content}); err != nil {
+			return err
+		}
+	}
 	for _, d := range p.deliveries {
 		if err := g.addDelivery(ctx, tx, d); err != nil {
 			return err
@@ -128,11 +134,6 @@ func (g *Gateway) writePlan(ctx context.Context, tx *store.Tx, e store.Event, in
 			return err
 		}
 		if err := tx.DropTimers(ctx, in.caze.ID); err != nil {
-			return err
-		}
-	}
-	for _, s := range p.steps {
-		if err := tx.Record(ctx, store.Entry{At: now, CaseID: e.CaseID, Kind: s.kind, Subject: s.subject, Content: s.content}); err != nil {
 			return err
 		}
 	}

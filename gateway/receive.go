@@ -207,9 +207,6 @@ func (w *worker) watch(ctx context.Context, conn *connection, now time.Time) err
 	if err != nil {
 		return err
 	}
-	if len(links) == 0 && cursor == "" {
-		return nil
-	}
 	open := make([]connectors.Ref, len(links))
 	for i, l := range links {
 		open[i] = connectors.Ref{ID: l.RefID, Key: l.RefKey}
@@ -221,6 +218,14 @@ func (w *worker) watch(ctx context.Context, conn *connection, now time.Time) err
 		return w.watchFailed(ctx, conn, err, now)
 	}
 	return w.g.store.InTx(ctx, func(tx *store.Tx) error {
+		if cursor == "" {
+			// Watching begins before the first ticket is opened. Where it did not, what happened so far is not known.
+			for _, l := range links {
+				if err := w.g.addChange(ctx, tx, w.name, connectors.Change{Ref: connectors.Ref{ID: l.RefID, Key: l.RefKey}}, now); err != nil {
+					return err
+				}
+			}
+		}
 		for _, c := range found {
 			fresh, err := tx.SeeChange(ctx, w.name, c.ID, now)
 			if err != nil {

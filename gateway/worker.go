@@ -90,7 +90,7 @@ func (w *worker) hold(ctx context.Context) (bool, error) {
 	if w.lease.Epoch != 0 && now.Before(w.renewAt) {
 		return true, nil
 	}
-	lease, ok, err := w.g.store.Acquire(ctx, w.name, w.g.holder, leaseTTL)
+	lease, ok, err := w.g.acquire(ctx, w.name)
 	if err != nil {
 		return false, err
 	}
@@ -105,6 +105,17 @@ func (w *worker) hold(ctx context.Context) (bool, error) {
 	}
 	w.lease, w.renewAt = lease, now.Add(leaseTTL/3)
 	return true, nil
+}
+
+// acquire takes or renews a lease. It is not interrupted half-way: a lease taken without our knowing would not be given
+// back.
+func (g *Gateway) acquire(ctx context.Context, name string) (store.Lease, bool, error) {
+	if ctx.Err() != nil {
+		return store.Lease{}, false, ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return g.store.Acquire(ctx, name, g.holder, leaseTTL)
 }
 
 // takeOver puts back what a former holder was doing. A create it may have sent is in doubt until its claim has ended

@@ -15,6 +15,7 @@ import (
 type Arrival struct {
 	Event      Event
 	Case       Case         // what the case starts with when the event opens it; its identity is the event's
+	Parent     string       // RequestID of the case this one belongs to, at the same connection and tenant
 	Quarantine *Quarantined // set: the body is kept here and Event is not looked at
 }
 
@@ -44,6 +45,9 @@ func (t *Tx) Accept(ctx context.Context, arrivals []Arrival) ([]Receipt, error) 
 	}
 	if err := t.openCases(ctx, fresh); err != nil {
 		return nil, wrap("open cases", err)
+	}
+	if err := t.bindParents(ctx, fresh); err != nil {
+		return nil, wrap("bind cases to their parents", err)
 	}
 	if err := t.insertEvents(ctx, fresh); err != nil {
 		return nil, wrap("store events", err)
@@ -86,6 +90,7 @@ func (t *Tx) Accept(ctx context.Context, arrivals []Arrival) ([]Receipt, error) 
 type intake struct {
 	event    Event
 	opens    Case // as the event would open it
+	parent   string
 	receipt  Receipt
 	arrivals []int // those that brought it
 }
@@ -94,6 +99,21 @@ type intake struct {
 type identity struct{ connection, dedupe string }
 
 func (in *intake) identity() identity { return identity{in.event.Connection, in.event.Dedupe} }
+
+// bindParents ties cases to the cases they belong to, where these are known. A case keeps its first parent.
+func (t *Tx) bindParents(ctx context.Context, fresh []*intake) error {
+	for _, in := range fresh {
+		if in.parent == "" || in.receipt.CaseID == "" {
+			continue
+		}
+		_, err := t.exec(ctx, `UPDATE cases SET parent_id = (SELECT p.id FROM cases AS p WHERE p.connection = $1 AND p.tenant = $2 AND p.request_id = $3)
+			WHERE id = $4 AND parent_id IS NULL AND request_id <> $3`, in.event.Connection, in.event.Tenant, text(in.parent), in.receipt.CaseID)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // distinct gives the events of a group in their order, each once.
 func distinct(arrivals []Arrival) []*intake {
@@ -109,7 +129,7 @@ func distinct(arrivals []Arrival) []*intake {
 			known.arrivals = append(known.arrivals, i)
 			continue
 		}
-		in.opens = a.Case.openedBy(&in.event)
+		in.opens, in.parent = a.Case.openedBy(&in.event), a.Parent
 		in.receipt.EventID = in.event.ID
 		in.arrivals = []int{i}
 		seen[in.identity()] = in

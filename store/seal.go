@@ -96,9 +96,10 @@ func (t *Tx) Seal(ctx context.Context, head Checkpoint, entries []Entry) (Checkp
 			head.Chain = e.Link(head.Chain, head.N)
 			args = append(args, e.ID, head.N, head.Chain)
 		}
+		// n IS NULL would make PostgreSQL look through all that is unsealed for each batch; COALESCE sends it by id.
 		n, err := t.exec(ctx, `UPDATE records SET n = v.column2, chain = v.column3 FROM (VALUES `+
 			tuples(len(part), "CAST(? AS TEXT)", "CAST(? AS BIGINT)", "CAST(? AS TEXT)")+`) AS v
-			WHERE records.id = v.column1 AND records.n IS NULL`, args...)
+			WHERE records.id = v.column1 AND COALESCE(records.n, 0) = 0`, args...)
 		if err == nil && n != int64(len(part)) {
 			err = ErrConflict
 		}

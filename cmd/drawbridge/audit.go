@@ -338,7 +338,7 @@ func printErasure(w io.Writer, plan audit.Erasure) {
 		fmt.Fprintln(w, "There is nothing to erase.")
 	}
 	for _, table := range slices.Sorted(maps.Keys(plan.Rows)) {
-		fmt.Fprintf(w, "%8d rows of %s\n", plan.Rows[table], table)
+		fmt.Fprintf(w, "%s of %s\n", count(plan.Rows[table], "row"), table)
 	}
 	for _, id := range plan.Waiting {
 		fmt.Fprintln(w, "still worked on:", id)

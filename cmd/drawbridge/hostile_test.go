@@ -77,6 +77,14 @@ func play(t *testing.T, c *check, attacks []hostile) {
 	}
 }
 
+// theatre is a world for attacks. The desk is read after its notices only, so that an attack chooses the moment.
+func theatre(t *testing.T, change ...func(*worldOptions)) *check {
+	t.Helper()
+	c := start(t, storetest.SQLite, change...)
+	c.edit(t, "Connection", "jira", "watch: {every: 1s}", "watch: {every: -1s}")
+	return c
+}
+
 // crowd is the usual people and some who pretend.
 func crowd(o *worldOptions) {
 	o.Jira = func(j *jirastandin.Options) {
@@ -98,7 +106,7 @@ const (
 
 func TestHostileMovers(t *testing.T) {
 	t.Parallel()
-	c := start(t, storetest.SQLite, crowd)
+	c := theatre(t, crowd)
 	c.edit(t, "People", "staff", "jira: [acc-max]", "jira: [acc-max, acc-mixed]")
 	c.edit(t, "People", "staff", "jira: [acc-kim]", "jira: [acc-kim, acc-kim-second]")
 	var attacks []hostile
@@ -170,7 +178,7 @@ func TestHostileMovers(t *testing.T) {
 
 func TestHostileTickets(t *testing.T) {
 	t.Parallel()
-	c := start(t, storetest.SQLite, crowd)
+	c := theatre(t, crowd)
 	label := func(h *scene) string { return mark(h.issue)[0] }
 	key := func(h *scene) string { return strings.TrimPrefix(label(h), "drawbridge-") }
 	other := func(h *scene) *scene {
@@ -292,7 +300,7 @@ func TestHostileTickets(t *testing.T) {
 
 func TestHostileWebhooks(t *testing.T) {
 	t.Parallel()
-	c := start(t, storetest.SQLite, crowd)
+	c := theatre(t, crowd)
 	claim := func(h *scene, status string) string {
 		text, err := json.Marshal(map[string]any{
 			"timestamp": time.Now().UnixMilli(), "webhookEvent": "jira:issue_updated", "user": map[string]any{"accountId": "acc-kim"},
@@ -420,7 +428,7 @@ func decisionEvent(id, tenant string) string {
 
 func TestHostileGroupsAndPeople(t *testing.T) {
 	t.Parallel()
-	c := start(t, storetest.SQLite, crowd)
+	c := theatre(t, crowd)
 	c.policy(t, "approvers: {groups: [endpoint-approvers]}\n")
 	later := func(h *scene, change func()) {
 		h.jira.DropWebhooks(true)
@@ -507,7 +515,7 @@ func (h *scene) edit1(kind, name, old, with string) {
 
 func TestHostileQuorum(t *testing.T) {
 	t.Parallel()
-	c := start(t, storetest.SQLite, crowd)
+	c := theatre(t, crowd)
 	c.edit(t, "People", "staff", "jira: [acc-kim]", "jira: [acc-kim, acc-kim-second]")
 	c.policy(t, "approvers: {people: [kim, lee]}\nquorum: 2\n")
 	twice := func(first, between, second string) func(h *scene) {
@@ -549,7 +557,7 @@ func TestHostileQuorum(t *testing.T) {
 func TestHostileTime(t *testing.T) {
 	t.Parallel()
 	var clock virtual
-	c := start(t, storetest.SQLite, withClock(&clock))
+	c := theatre(t, withClock(&clock))
 	c.policy(t, "approvers: {people: [kim]}\ndeadline: {after: 2h, deputy: {after: 1h, people: [lee]}, then: leave}\n")
 	play(t, c, []hostile{
 		{"a deputy before their time", func(h *scene) { h.move("acc-lee", approvedStatus) }, nil},
@@ -558,6 +566,7 @@ func TestHostileTime(t *testing.T) {
 			h.move("acc-lee", approvedStatus)
 			clock.forward(61 * time.Minute)
 			h.jira.DropWebhooks(false)
+			h.must(h.jira.CommentAs(h.issue.Key, "acc-max", "read me"))
 		}, nil},
 		{"after the deadline", func(h *scene) {
 			clock.forward(2*time.Hour + time.Minute)
@@ -573,7 +582,7 @@ func TestHostileTime(t *testing.T) {
 
 func TestHostileVersions(t *testing.T) {
 	t.Parallel()
-	c := start(t, storetest.SQLite, crowd)
+	c := theatre(t, crowd)
 	play(t, c, []hostile{
 		{"the policy is loosened after the case opened", func(h *scene) {
 			h.edit1("Policy", "endpoint-approvers", "people: [kim, lee]", "people: [kim, lee, max]")
@@ -592,7 +601,7 @@ func TestHostileVersions(t *testing.T) {
 
 func TestHostileAdministration(t *testing.T) {
 	t.Parallel()
-	c := start(t, storetest.SQLite, crowd)
+	c := theatre(t, crowd)
 	deliveries := func(h *scene) []gateway.DeliveryView {
 		view, err := h.caseOf(h.id)
 		h.must(err)

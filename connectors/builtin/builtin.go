@@ -3,14 +3,22 @@ package builtin
 
 import (
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/apono"
+	"github.com/drawbridge-itsm/drawbridge/connectors/datatheorem"
+	"github.com/drawbridge-itsm/drawbridge/connectors/elimity"
 	"github.com/drawbridge-itsm/drawbridge/connectors/epm"
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira"
+	"github.com/drawbridge-itsm/drawbridge/connectors/webhook"
 )
 
 // Vendors returns a new configuration for each vendor, by the name that Connection documents use.
 func Vendors() map[string]func() connectors.Config {
 	return map[string]func() connectors.Config{
-		"epm":  epm.New,
-		"jira": jira.New,
+		"apono":       apono.New,
+		"datatheorem": datatheorem.New,
+		"elimity":     elimity.New,
+		"epm":         epm.New,
+		"jira":        jira.New,
+		"webhook":     webhook.New,
 	}
 }

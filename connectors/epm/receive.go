@@ -385,8 +385,10 @@ func (f form) convert(text string) any {
 // parseTime reads the documented pattern, RFC 3339 and one form seen at clients. Times without a zone are UTC.
 func parseTime(text string) (time.Time, bool) {
 	for _, layout := range []string{"20060102T150405Z", time.RFC3339, time.DateTime} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC(), true
+		t, err := time.Parse(layout, text)
+		// JSON has no form for years beyond these, which an offset can lead to.
+		if t = t.UTC(); err == nil && t.Year() >= 1 && t.Year() <= 9999 {
+			return t, true
 		}
 	}
 	return time.Time{}, false

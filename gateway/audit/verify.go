@@ -8,40 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
-
-// Anchor is a place in the record known from outside of the database: a receipt has one, and every run of Verify
-// prints one. Its text is N:CHAIN.
-type Anchor struct {
-	N     int64
-	Chain string
-}
-
-// ParseAnchor reads N:CHAIN.
-func ParseAnchor(text string) (Anchor, error) {
-	number, chain, _ := strings.Cut(strings.TrimSpace(text), ":")
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || n < 0 || len(chain) != 64 || strings.Trim(chain, "0123456789abcdef") != "" || strconv.FormatInt(n, 10) != number {
-		return Anchor{}, errors.New("a place in the record is a number, a colon and 64 hexadecimal digits")
-	}
-	return Anchor{n, chain}, nil
-}
-
-func (a Anchor) String() string { return strconv.FormatInt(a.N, 10) + ":" + a.Chain }
-
-// MarshalText writes what ParseAnchor reads.
-func (a Anchor) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
-
-// UnmarshalText reads what MarshalText wrote.
-func (a *Anchor) UnmarshalText(text []byte) (err error) {
-	*a, err = ParseAnchor(string(text))
-	return err
-}
 
 // Question is what Verify is asked.
 type Question struct {
@@ -66,13 +37,16 @@ func (f Fault) String() string {
 	if f.N > 0 {
 		fmt.Fprintf(&b, "row %d", f.N)
 	}
+	if f.N > 0 && f.ID != "" {
+		b.WriteString(" ")
+	}
 	if f.ID != "" {
-		fmt.Fprintf(&b, " (%s, %q at %s)", f.ID, f.Kind, f.At.UTC().Format(time.RFC3339))
+		fmt.Fprintf(&b, "(%s, %q at %s)", f.ID, f.Kind, f.At.UTC().Format(time.RFC3339))
 	}
 	if b.Len() > 0 {
 		b.WriteString(": ")
 	}
-	return strings.TrimSpace(b.String()) + " " + f.What
+	return b.String() + f.What
 }
 
 // Answer is what Verify found. Broken counts faults; Faults holds the first of them, in the order of the chain.

@@ -15,11 +15,6 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
 )
 
-// blobs makes an empty text of a statement an empty blob where the column is one.
-func blobs(statement string) string {
-	return strings.ReplaceAll(statement, "signature = ''", "signature = x''")
-}
-
 // Each byte of each recorded column of a row is changed, alone. Whatever it is, the row it was is the first broken one.
 func TestVerifyFindsEveryChangedByte(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
@@ -43,6 +44,24 @@ func Content(s connectors.Snapshot, matters []string) string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
+}
+
+// Edited tells, by its history, whether a ticket said something else than we wrote after these steps: it did where
+// somebody else had edited what matters, and nobody had put it back or we written it anew.
+func Edited(history []connectors.Step, matters []string) bool {
+	ours := map[string]string{} // what we wrote, of fields that say something else
+	for _, step := range history {
+		if !slices.Contains(matters, step.Field) {
+			continue
+		}
+		if _, edited := ours[step.Field]; !edited {
+			ours[step.Field] = step.From
+		}
+		if step.By.Ours || step.To == ours[step.Field] {
+			delete(ours, step.Field)
+		}
+	}
+	return len(ours) > 0
 }
 
 // undo takes one step of the history back.

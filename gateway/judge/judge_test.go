@@ -21,6 +21,10 @@ func move(id, by, from, to string) connectors.Step {
 	return connectors.Step{ID: id, At: noon, By: account(by), Field: "status", From: from, To: to}
 }
 
+func edit(id, by, from, to string) connectors.Step {
+	return connectors.Step{ID: id, At: noon, By: account(by), Field: "summary", From: from, To: to}
+}
+
 func answer(id, by string, said, final connectors.Outcome) connectors.Approval {
 	return connectors.Approval{ID: id, By: account(by), Outcome: said, At: noon, Final: final}
 }
@@ -191,8 +195,8 @@ func TestJudge(t *testing.T) {
 		}, Counted, ""},
 		{"quorum of two, the earlier before an edit", func(in *Input) {
 			in.Terms.Quorum = 2
-			history(in, move("1", "acc-kim", "Open", "Approved"), connectors.Step{ID: "2", By: account("acc-max"), Field: "summary", From: "x", To: "ana asks"},
-				move("3", "acc-lee", "Approved", "Open"), move("4", "acc-lee", "Open", "Approved"))
+			history(in, move("1", "acc-kim", "Open", "Approved"), edit("2", "acc-max", "ana asks", "x"), edit("3", "acc-max", "x", "ana asks"),
+				move("4", "acc-lee", "Approved", "Open"), move("5", "acc-lee", "Open", "Approved"))
 		}, Counted, ""},
 		{"quorum of two with a vote from elsewhere", func(in *Input) {
 			in.Terms.Quorum = 2

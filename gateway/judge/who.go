@@ -43,11 +43,20 @@ func (in Input) ticketFault() (Code, string) {
 		return NotOurs, "this ticket is not the one Drawbridge opened for the request"
 	case s.Key != in.Ticket.Key:
 		return MarkChanged, "the mark by which Drawbridge knows this ticket was changed or removed"
-	case in.Waiting && in.Ticket.Baseline != "" && in.Ticket.Baseline != Content(s, in.Terms.Matters):
+	case in.Waiting && in.edited():
 		return ContentChanged, "the ticket no longer says what was asked for: " + strings.Join(in.Terms.Matters, ", ") + " must be as they were, and the decision made anew"
 	default:
 		return "", ""
 	}
+}
+
+// edited compares the ticket with what it said when we first read it, and before that with its history.
+func (in Input) edited() bool {
+	s, matters := in.Ticket.Snapshot, in.Terms.Matters
+	if in.Ticket.Baseline == "" {
+		return Edited(s.History, matters)
+	}
+	return in.Ticket.Baseline != Content(s, matters)
 }
 
 // may tells whether one claim counts, and whose it is.
@@ -74,8 +83,8 @@ func (in Input) may(c claim) (person string, code Code, text string) {
 	if !ok {
 		return person, NotAnApprover, fmt.Sprintf("%s is not among those who may decide (policy %s)", name(c.by), in.Terms.Name)
 	}
-	if in.editedSince(c) {
-		return person, ContentChanged, "the ticket was edited after that; the decision must be made anew"
+	if in.editedAround(c) {
+		return person, ContentChanged, "the ticket was edited before or after that, and did not say what was asked for; the decision must be made anew"
 	}
 	return person, "", ""
 }
@@ -120,18 +129,20 @@ func (in Input) alias(by connectors.Person) bool {
 	})
 }
 
-// editedSince tells whether somebody else than us edited what matters after the claim was made.
-func (in Input) editedSince(c claim) bool {
-	for i, step := range in.Ticket.Snapshot.History {
-		after := i > c.step
-		if c.step < 0 {
-			after = step.At.After(c.at)
-		}
-		if after && !step.By.Ours && slices.Contains(in.Terms.Matters, step.Field) {
-			return true
-		}
+// editedAround tells whether a claim was made on a ticket that said something else than we wrote, or somebody else than
+// us edited what matters after it.
+func (in Input) editedAround(c claim) bool {
+	history := in.Ticket.Snapshot.History
+	before := slices.IndexFunc(history, func(step connectors.Step) bool { return step.At.After(c.at) })
+	if before < 0 {
+		before = len(history)
 	}
-	return false
+	if c.step >= 0 {
+		before = c.step
+	}
+	return Edited(history[:before], in.Terms.Matters) || slices.ContainsFunc(history[before:], func(step connectors.Step) bool {
+		return !step.By.Ours && slices.Contains(in.Terms.Matters, step.Field)
+	})
 }
 
 func name(a connectors.Account) string {

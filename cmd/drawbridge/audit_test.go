@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/gateway/audit"
+	"github.com/drawbridge-itsm/drawbridge/store"
+	"github.com/drawbridge-itsm/drawbridge/store/storetest"
+)
+
+// audited is a database with one decided case, sealed, and the receipt of the decision.
+type audited struct {
+	t       *testing.T
+	dsn     string
+	db      *store.Store
+	receipt string // file
+}
+
+func newAudited(t *testing.T) *audited {
+	t.Helper()
+	a := &audited{t: t, dsn: storetest.DSN(t, storetest.SQLite), receipt: filepath.Join(t.TempDir(), "comment.txt")}
+	a.db = storetest.Open(t, a.dsn, store.Options{})
+	vault, err := databaseSettings{Database: a.dsn}.vault()
+	must(t, err)
+	at := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
+	var text string
+	must(t, a.db.InTx(t.Context(), func(tx *store.Tx) error {
+		receipts, err := tx.Accept(t.Context(), []store.Arrival{{
+			Event: store.Event{Connection: "epm", Dedupe: "1", RequestID: "R1", Kind: "access.requested", ReceivedAt: at, Normal: []byte(`{}`)},
+			Case:  store.Case{Subject: "7-Zip", Requester: `{"account":"CORP\\alice"}`},
+		}})
+		if err != nil {
+			return err
+		}
+		if err := tx.PlannedEvent(t.Context(), receipts[0].EventID, store.EventPlanned, at); err != nil {
+			return err
+		}
+		caze, err := tx.LockCase(t.Context(), receipts[0].CaseID)
+		if err != nil {
+			return err
+		}
+		caze.State = store.CaseClosed
+		if err := tx.SaveCase(t.Context(), caze); err != nil {
+			return err
+		}
+		d := store.Decision{ID: store.NewID(), CaseID: caze.ID, Outcome: "approved", By: "bob", ByName: "Bob Brown", Origin: "desk", Rule: "apps", RuleVersion: 3,
+			Policy: "approvers", PolicyVersion: 2, At: at.Add(time.Hour), Length: time.Hour}
+		if err := tx.AddDecision(t.Context(), d); err != nil {
+			return err
+		}
+		key, err := audit.OpenKey(t.Context(), tx, vault)
+		if err != nil {
+			return err
+		}
+		text, err = audit.Issue(t.Context(), tx, key, d, at.Add(time.Hour))
+		return err
+	}))
+	must(t, os.WriteFile(a.receipt, []byte("Approved by Bob Brown.\n\n"+text+"\n"), 0o600))
+	sealer := audit.Sealer{Store: a.db, Vault: vault, Holder: "test"}
+	_, err = sealer.Round(t.Context())
+	must(t, err)
+	return a
+}
+
+// run carries out drawbridge audit on the database.
+func (a *audited) run(args ...string) (string, error) {
+	a.t.Helper()
+	var out bytes.Buffer
+	args = append([]string{"audit", args[0], "--database", a.dsn}, args[1:]...)
+	err := run(a.t.Context(), args, &out, &out)
+	return out.String(), err
+}
+
+// says runs a command that must succeed and say something.
+func (a *audited) says(want string, args ...string) string {
+	a.t.Helper()
+	out, err := a.run(args...)
+	if err != nil || !strings.Contains(out, want) {
+		a.t.Fatalf("audit %s: %v\n%s\nwant %q in it", strings.Join(args, " "), err, out, want)
+	}
+	return out
+}
+
+// fails runs a command that must fail and say why.
+func (a *audited) fails(want string, args ...string) {
+	a.t.Helper()
+	out, err := a.run(args...)
+	if err == nil || !strings.Contains(err.Error(), want) {
+		a.t.Fatalf("audit %s: %v\n%s\nwant %q in it", strings.Join(args, " "), err, out, want)
+	}
+}
+
+func (a *audited) sql(statement string) {
+	a.t.Helper()
+	_, err := a.db.DB().ExecContext(a.t.Context(), statement)
+	must(a.t, err)
+}
+
+func TestAuditVerifyNamesTheFirstBrokenRow(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t)
+	a.says("Nothing is broken.", "verify")
+	var answer audit.Answer
+	must(t, json.Unmarshal([]byte(a.says("", "verify", "--format", "json")), &answer))
+	if answer.Sealed != 2 || !answer.Signed {
+		t.Errorf("answer = %+v", answer)
+	}
+	a.says("Nothing is broken.", "verify", "--receipt", a.receipt, "--expect", answer.Head.String())
+	a.sql(`UPDATE records SET content = replace(content, 'R1', 'R2') WHERE n = 1`)
+	a.fails(`row 1 (`, "verify")
+	a.sql(`UPDATE records SET content = replace(content, 'R2', 'R1') WHERE n = 1`)
+	a.sql(`DELETE FROM records WHERE n = 2`)
+	a.fails("row 2: is missing", "verify")
+	a.fails("row 2: is missing", "verify", "--receipt", a.receipt)
+}
+
+func TestAuditVerifyChecksAReceiptWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t)
+	key := strings.TrimSpace(a.says("=", "key"))
+	none := &audited{t: t, dsn: "sqlite:" + filepath.Join(t.TempDir(), "none.db")}
+	none.says(`approved by "bob" at 2026-11-20T10:00:00Z, for request "R1" of "epm"`, "verify", "--receipt", a.receipt, "--key", key)
+	none.says(`"rule":"apps@3"`, "verify", "--receipt", a.receipt, "--key", key, "--format", "json")
+	none.fails("there is no database", "verify", "--receipt", a.receipt)
+	none.fails("not signed with this key", "verify", "--receipt", a.receipt, "--key", audit.FormatKey(make([]byte, 32)))
+	none.fails("32 bytes as base64", "verify", "--receipt", a.receipt, "--key", key[1:])
+	text, err := os.ReadFile(a.receipt)
+	must(t, err)
+	must(t, os.WriteFile(a.receipt, bytes.Replace(text, []byte("\nPM"), []byte("\nPN"), 1), 0o600))
+	none.fails("comment.txt: read receipt", "verify", "--receipt", a.receipt, "--key", key)
+}
+
+func TestAuditReportAndExport(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t)
+	a.says("Bob Brown", "report")
+	a.says("apps@3,approvers@2", "report", "--format", "csv", "--since", "2026-11-20", "--until", "2026-11-20T10:00:01Z")
+	a.says(`"seconds": 3600`, "report", "--format", "json")
+	a.says("No decisions.", "report", "--since", "2026-11-21")
+	a.fails("a day is written", "report", "--since", "yesterday")
+	if out := a.says(`"kind":"receipt.issued"`, "export"); strings.Count(out, "\n") != 2 {
+		t.Errorf("export:\n%s", out)
+	}
+	a.says(`"class_uid":3004`, "export", "--format", "ocsf")
+}
+
+func TestAuditEraseShowsThenErases(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t)
+	a.says("1 row of cases", "erase", `CORP\alice`)
+	a.says("CORP", "report", "--format", "csv")
+	a.fails("say --why", "erase", `CORP\alice`, "--yes")
+	a.says("Erased.", "erase", `CORP\alice`, "--yes", "--why", "asked for by the person")
+	if out := a.says("Bob Brown", "report", "--format", "csv"); strings.Contains(out, "alice") {
+		t.Errorf("left:\n%s", out)
+	}
+	a.says("erased 2, broken 0", "verify", "--receipt", a.receipt)
+	a.says("There is nothing to erase.", "erase", `CORP\alice`, "--yes", "--why", "again")
+	a.sql(`UPDATE cases SET state = 'open', requester = '{"account":"zoe"}'`)
+	a.fails("not complete: 1", "erase", "zoe")
+}

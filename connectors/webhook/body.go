@@ -1,0 +1,171 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+)
+
+// maxDepth is how deep values may stand in each other; no sender needs half of it.
+const maxDepth = 64
+
+func malformed(format string, args ...any) error {
+	return &connectors.Malformed{Reason: fmt.Sprintf(format, args...)}
+}
+
+// object reads a body that has to be a JSON object.
+func object(body []byte) (map[string]any, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, malformed("the body is empty")
+	}
+	v, err := parse(body)
+	if err != nil {
+		return nil, err
+	}
+	fields, ok := v.(map[string]any)
+	if !ok {
+		return nil, malformed("the body is not a JSON object")
+	}
+	return fields, nil
+}
+
+// parse reads one JSON value. A key that stands twice in an object is refused wherever it is: readers differ on which
+// of the two counts, and senders that fill templates with people's text can be made to write a second RequestId.
+func parse(body []byte) (any, error) {
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	if !utf8.Valid(body) {
+		return nil, malformed("the body is not UTF-8")
+	}
+	if !json.Valid(body) {
+		return nil, malformed("the body is not JSON")
+	}
+	r := reader{text: string(body)}
+	return r.value(nil)
+}
+
+// reader walks over JSON that was found valid before, so it need not look for mistakes.
+type reader struct {
+	text string
+	pos  int
+}
+
+func (r *reader) value(at pointer) (any, error) {
+	r.space()
+	switch r.text[r.pos] {
+	case '{', '[':
+		if len(at) == maxDepth {
+			return nil, malformed("the body is nested too deeply")
+		}
+		if r.text[r.pos] == '{' {
+			return r.object(at)
+		}
+		return r.list(at)
+	case '"':
+		return r.str(), nil
+	}
+	start := r.pos
+	for r.pos < len(r.text) && strings.IndexByte(",]} \t\r\n", r.text[r.pos]) < 0 {
+		r.pos++
+	}
+	switch word := r.text[start:r.pos]; word {
+	case "null":
+		return nil, nil
+	case "true", "false":
+		return word == "true", nil
+	default:
+		return number(word)
+	}
+}
+
+func (r *reader) object(at pointer) (any, error) {
+	out := map[string]any{}
+	for r.more('}') {
+		key := r.str()
+		below := append(at, key)
+		if _, twice := out[key]; twice {
+			return nil, malformed("a key stands twice: %s", connectors.Clean(below.String(), 120))
+		}
+		r.space()
+		r.pos++ // the colon
+		v, err := r.value(below)
+		if err != nil {
+			return nil, err
+		}
+		out[key] = v
+	}
+	return out, nil
+}
+
+func (r *reader) list(at pointer) (any, error) {
+	out := []any{}
+	below := append(at, "") // only its length counts
+	for r.more(']') {
+		v, err := r.value(below)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// more goes to the next member and tells whether there is one. At first it steps over the opening bracket.
+func (r *reader) more(end byte) bool {
+	if c := r.text[r.pos]; c == '{' || c == '[' {
+		r.pos++
+	}
+	r.space()
+	switch r.text[r.pos] {
+	case end:
+		r.pos++
+		return false
+	case ',':
+		r.pos++
+		r.space()
+	}
+	return true
+}
+
+func (r *reader) space() {
+	for r.pos < len(r.text) && strings.IndexByte(" \t\r\n", r.text[r.pos]) >= 0 {
+		r.pos++
+	}
+}
+
+func (r *reader) str() string {
+	start, escaped := r.pos, false
+	for r.pos++; r.text[r.pos] != '"'; r.pos++ {
+		if r.text[r.pos] == '\\' {
+			escaped = true
+			r.pos++
+		}
+	}
+	r.pos++
+	if !escaped {
+		return r.text[start+1 : r.pos-1]
+	}
+	var decoded string
+	_ = json.Unmarshal([]byte(r.text[start:r.pos]), &decoded) // part of valid JSON
+	return decoded
+}
+
+// largestWhole is the first whole number from which on a float64 may stand for several.
+const largestWhole = 1 << 53
+
+// number is a float64. A whole number that is too large to be exact stays the text it is, so that two ids never become
+// one.
+func number(text string) (any, error) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return nil, malformed("a number is too large")
+	}
+	if (f >= largestWhole || f <= -largestWhole) && !strings.ContainsAny(text, ".eE") {
+		return text, nil
+	}
+	return f, nil
+}

@@ -1,0 +1,352 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/gateway/judge"
+	"github.com/drawbridge-itsm/drawbridge/mapping"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+// call makes one try at a delivery, as worker.try does.
+func (m *memory) call(rep *memoryReplica, f *flight) {
+	ctx, d := context.Background(), *f.delivery
+	if err := json.Unmarshal(d.Action, &f.action); err != nil {
+		m.w.broken("read action: %v", err)
+		return
+	}
+	conn := &connection{connector: m.connector(f.connection), retry: memoryRetry}
+	if d.LinkID != "" && f.action.Ref.ID == "" && f.action.Kind != connectors.Create {
+		link := m.linkOf(d.LinkID)
+		if link.RefID == "" {
+			f.err = connectors.Permanently("the ticket was never opened")
+			return
+		}
+		f.action.Ref = connectors.Ref{ID: link.RefID, Key: link.RefKey}
+	}
+	if d.InDoubt {
+		done, settled, err := rep.worker.resolveDoubt(ctx, conn, d, f.action)
+		if settled || err != nil {
+			f.done, f.err = done, err
+			return
+		}
+	}
+	f.done, f.err = connectors.Do(ctx, conn.connector, f.action)
+}
+
+// record writes what came of a try and what follows, unless the delivery was taken back.
+func (m *memory) record(r int, rep *memoryReplica, f *flight) {
+	now := m.w.clockOf(r)
+	n := rep.worker.outcome(&connection{retry: memoryRetry}, *f.delivery, f.err, now)
+	m.quiet[f.connection] = later(m.quiet[f.connection], n.waitUntil)
+	if n.unwell {
+		m.quiet[f.connection] = now.Add(time.Second)
+	}
+	c := m.caseOf(f.delivery.CaseID)
+	var d *store.Delivery
+	for _, row := range c.deliveries {
+		if row.ID == f.delivery.ID {
+			d = row
+		}
+	}
+	if d.State != stateRunning || d.Epoch != f.delivery.Epoch {
+		return
+	}
+	d.State, d.InDoubt, d.DoubtUntil = n.state, n.inDoubt, n.doubtUntil
+	if n.state == statePending {
+		d.Due = n.due
+	}
+	if !n.usedAttempt {
+		d.Attempts--
+	}
+	switch {
+	case f.action.Kind == connectors.Create && n.state == stateDelivered:
+		m.linked(c, d, f.done, now)
+	case f.action.Kind == connectors.Update && n.state == stateDelivered:
+		link := m.linkOf(d.LinkID)
+		link.Baseline = ""
+		m.addChange(link.Desk, connectors.Ref{ID: link.RefID}, now)
+	case f.action.Kind == connectors.Decide && n.state != statePending:
+		m.posted(c, d, n)
+	}
+}
+
+func (m *memory) linked(c *memoryCase, d *store.Delivery, done connectors.Done, now time.Time) {
+	link := m.linkOf(d.LinkID)
+	if link.RefID != "" && link.RefID != done.Ref.ID {
+		m.w.broken("a link was moved to another ticket")
+	}
+	link.RefID, link.RefKey, link.State = done.Ref.ID, done.Ref.Key, linkLinked
+	for _, twin := range done.Twins {
+		m.closeTwin(c, *link, twin)
+	}
+	m.addChange(link.Desk, done.Ref, now)
+}
+
+func (m *memory) closeTwin(c *memoryCase, first store.Link, ref connectors.Ref) {
+	slot := "twin/" + ref.ID
+	if m.linkAt(c.ID, first.Desk, slot) != nil {
+		return
+	}
+	key := shortHash(first.ID, "twin", ref.ID)
+	twin := store.Link{ID: "lnk-" + key, CaseID: c.ID, Desk: first.Desk, Slot: slot, Key: key, RefID: ref.ID, RefKey: ref.Key, Rule: first.Rule, Opening: first.Opening, State: linkTwin}
+	m.links = append(m.links, &twin)
+	in := planInput{caze: c.Case, eventID: first.Opening}
+	var p plan
+	rule := m.lib.rules[first.Rule]
+	if status, fields, ok := settleTwin(rule); ok {
+		p.add(in, rule, twin, store.Delivery{Purpose: purposeTwin}, connectors.Action{Kind: connectors.Transition, Ref: ref, Move: &connectors.Move{Status: status, Fields: fields}})
+	}
+	p.add(in, nil, twin, store.Delivery{Purpose: purposeTwin}, connectors.Action{Kind: connectors.Comment, Ref: ref, Note: &connectors.Note{Key: key, Body: "This ticket was opened a second time."}})
+	for _, d := range p.deliveries {
+		m.addDelivery(c, d)
+	}
+}
+
+func (m *memory) posted(c *memoryCase, d *store.Delivery, n next) {
+	c.decision.State = decisionPosted
+	if n.state == stateDead {
+		c.decision.State = decisionRefused
+	} else {
+		c.State = caseClosed
+	}
+	if link := m.linkOf(c.decision.LinkID); link != nil {
+		m.comment(c, *link, c.decision.ID+c.decision.State, "what became of it")
+		if d.State == stateDelivered {
+			m.addChange(link.Desk, connectors.Ref{ID: link.RefID}, m.w.now)
+		}
+	}
+}
+
+func (m *memory) comment(c *memoryCase, l store.Link, mark, text string) {
+	m.addDelivery(c, owed(store.Delivery{LinkID: l.ID, Lane: l.ID, Connection: l.Desk},
+		connectors.Action{Kind: connectors.Comment, Note: &connectors.Note{Key: shortHash(l.ID, mark), Body: text}}))
+}
+
+// fetch reads a ticket that is said to have moved, and the groups of everybody in it where the policy names groups.
+func (m *memory) fetch(f *flight) {
+	ctx := context.Background()
+	link := m.link(func(l *store.Link) bool { return l.Desk == f.connection && l.RefID == f.change.RefID })
+	if link != nil && link.State != linkLinked {
+		return
+	}
+	if f.snapshot, f.err = connectors.Fetch(ctx, m.connector(f.connection), connectors.Ref{ID: f.change.RefID}); f.err != nil || link == nil {
+		return
+	}
+	if !m.lib.policies[link.Policy].UsesGroups() {
+		return
+	}
+	f.groups = groupsOf{}
+	for _, by := range actors(f.snapshot) {
+		if by.Ours || by.Automation {
+			continue
+		}
+		if f.groups[by.Account], f.err = m.w.desks[f.connection].Groups(ctx, by.Account); f.err != nil {
+			return
+		}
+	}
+}
+
+// reread acts on a ticket as it was fetched.
+func (m *memory) reread(r int, f *flight) {
+	now := m.w.clockOf(r)
+	link := m.link(func(l *store.Link) bool { return l.Desk == f.connection && l.RefID == f.change.RefID })
+	switch {
+	case link != nil && link.State != linkLinked:
+		m.doneChange(f.change)
+	case f.err != nil && strings.Contains(f.err.Error(), connectors.ErrNotFound.Error()):
+		if link != nil {
+			link.State = linkGone
+		}
+		m.doneChange(f.change)
+	case f.err != nil:
+		m.postponeChange(f.change, now.Add(changePause))
+	case link == nil:
+		m.stranger(f, now)
+	default:
+		m.judge(r, *link, f)
+		m.doneChange(f.change)
+	}
+}
+
+// stranger handles a ticket no link points at.
+func (m *memory) stranger(f *flight, now time.Time) {
+	link := m.link(func(l *store.Link) bool { return l.Key == f.snapshot.Key })
+	if f.snapshot.Key == "" || link == nil || !f.snapshot.Ours {
+		m.doneChange(f.change)
+		return
+	}
+	c := m.caseOf(link.CaseID)
+	if link.RefID != "" {
+		m.closeTwin(c, *link, f.snapshot.Ref)
+		m.doneChange(f.change)
+		return
+	}
+	for _, d := range c.deliveries {
+		if d.LinkID != link.ID || d.Kind != string(connectors.Create) {
+			continue
+		}
+		if d.State == stateRunning {
+			m.postponeChange(f.change, now.Add(time.Second))
+			return
+		}
+		d.State, d.InDoubt = stateDelivered, false
+		m.linked(c, d, connectors.Done{Ref: f.snapshot.Ref, Found: true}, now)
+	}
+	m.doneChange(f.change)
+}
+
+// watch asks a desk what changed since the cursor.
+func (m *memory) watch(r int, desk string) {
+	if !m.hold(m.replicas[r], desk, m.w.clockOf(r)) {
+		return
+	}
+	changes, next, err := m.w.desks[desk].Watch(context.Background(), connectors.Cursor(m.cursors[desk]), nil)
+	if err != nil {
+		return
+	}
+	if m.cursors[desk] == "" { // what happened before is not known: every open ticket is read
+		for _, l := range m.links {
+			if l.Desk == desk && l.State == linkLinked {
+				m.addChange(desk, connectors.Ref{ID: l.RefID}, m.w.clockOf(r))
+			}
+		}
+	}
+	for _, c := range changes {
+		if !m.notices[c.ID] {
+			m.notices[c.ID] = true
+			m.addChange(desk, c.Ref, m.w.clockOf(r))
+		}
+	}
+	m.cursors[desk] = string(next)
+}
+
+// judge gathers what the production judgement looks at, calls it and records what it says.
+func (m *memory) judge(r int, link store.Link, f *flight) {
+	ctx, c := context.Background(), m.caseOf(link.CaseID)
+	rule := m.lib.rules[link.Rule]
+	terms, err := m.lib.policies[link.Policy].For(ctx, c.opening)
+	if err != nil {
+		m.w.broken("policy: %v", err)
+		return
+	}
+	in := judge.Input{Now: m.w.clockOf(r), Opened: c.OpenedAt, Waiting: c.State == caseOpen, Terms: terms,
+		Requester: m.person(c.requester.Name), Aliases: []string{c.requester.Account, c.requester.Mail},
+		Admit: func(a mapping.Approvers, actor mapping.Actor, ticket map[string]any) (bool, error) {
+			return a.Admit(ctx, actor, c.opening, ticket)
+		},
+		Ticket: judge.Evidence{
+			Link: link.ID, Key: link.Key, RefID: link.RefID, Baseline: link.Baseline, Snapshot: f.snapshot, Movers: map[string]judge.Mover{},
+			Holds: func(ticket map[string]any) (mapping.Verdict, error) { return rule.Decide(ctx, ticket) },
+		},
+	}
+	if link.Baseline == "" && !judge.Edited(f.snapshot.History, terms.Matters) {
+		m.linkOf(link.ID).Baseline = judge.Content(f.snapshot, terms.Matters)
+	}
+	for _, by := range actors(f.snapshot) {
+		in.Ticket.Movers[by.Account] = judge.Mover{Person: m.person(by.Name), Groups: f.groups[by.Account]}
+	}
+	if c.decision != nil {
+		in.Decided = &judge.Decided{Outcome: judge.Outcome(c.decision.Outcome), Link: c.decision.LinkID, Claim: c.decision.Claim, Posted: c.decision.State == decisionPosted || c.decision.State == decisionTold, Revoked: c.revoked}
+	}
+	for _, v := range c.votes {
+		if v.LinkID != link.ID {
+			in.Votes = append(in.Votes, judge.Vote{Claim: v.ID, Link: v.LinkID, Outcome: judge.Outcome(v.Outcome), At: v.At, Actor: mapping.Actor{Person: v.Person, Account: v.Account}})
+		}
+	}
+	m.heed(c, link, terms, judge.Judge(in))
+}
+
+func (m *memory) person(name string) string {
+	if name == "kim" || name == "lee" || name == "dan" || name == "max" || name == "ana" {
+		return name
+	}
+	return ""
+}
+
+// heed records a verdict.
+func (m *memory) heed(c *memoryCase, link store.Link, terms mapping.Terms, v judge.Verdict) {
+	m.w.note("  judged %s: %s %s %s", link.RefKey, v.Outcome, v.Code, v.Text)
+	key := link.ID + v.Claim + string(v.Code)
+	switch v.Outcome {
+	case judge.Wait:
+	case judge.Counted:
+		id := shortHash(link.ID, v.Claim)
+		for _, known := range c.votes {
+			if known.ID == id {
+				return
+			}
+		}
+		c.votes = append(c.votes, store.Vote{ID: id, LinkID: link.ID, Person: v.By, Account: v.Account, Outcome: string(v.Said), At: v.At})
+		c.answers++
+		m.comment(c, link, key, v.Text)
+	case judge.Refused:
+		if c.refusals[key] {
+			return
+		}
+		c.refusals[key] = true
+		c.answers++
+		m.comment(c, link, key, v.Text)
+		if terms.MoveBack != "" && c.State == caseOpen {
+			m.addDelivery(c, owed(store.Delivery{LinkID: link.ID, Lane: link.ID, Connection: link.Desk}, connectors.Action{Kind: connectors.Transition, Move: &connectors.Move{Status: terms.MoveBack}}))
+		}
+	case judge.Revoked:
+		c.revoked = true
+		m.post(c, link, store.Decision{Outcome: string(connectors.Denied), By: v.By}, connectors.Revoke)
+	default:
+		m.decide(c, link, store.Decision{LinkID: link.ID, Outcome: string(v.Outcome), By: v.By, Origin: originDesk, Claim: v.Claim})
+	}
+}
+
+func (m *memory) decide(c *memoryCase, link store.Link, d store.Decision) {
+	if c.decision != nil {
+		m.w.broken("a second decision for one case was recorded")
+	}
+	d.ID, d.CaseID, d.State = m.id("d"), c.ID, decisionOwed
+	c.decision, c.State = &d, caseDecided
+	m.dropTimers(c)
+	in := planInput{caze: c.Case, source: simTool, opened: map[string]*rule{}}
+	var p plan
+	for _, l := range m.linksOf(c) {
+		if l.ID != d.LinkID && l.State != linkTwin && l.State != linkGone {
+			in.opened[l.ID] = m.lib.rules[l.Rule]
+			p.settle(in, *l, d.Outcome, "decided elsewhere")
+		}
+	}
+	for _, delivery := range p.deliveries {
+		m.addDelivery(c, delivery)
+	}
+	m.post(c, link, d, connectors.Decide)
+}
+
+func (m *memory) post(c *memoryCase, link store.Link, d store.Decision, kind connectors.ActionKind) {
+	m.addDelivery(c, owed(store.Delivery{Connection: simTool, Lane: c.ID, DecisionID: d.ID}, connectors.Action{Kind: kind, Decision: &connectors.Decision{
+		RequestID: c.RequestID, Outcome: connectors.Outcome(d.Outcome), By: connectors.Person{Account: d.By}, Ticket: connectors.Ref{ID: link.RefID, Key: link.RefKey},
+	}}))
+}
+
+// fire is the policy's deadline.
+func (m *memory) fire(_ int, t store.Timer) {
+	c, link := m.caseOf(t.CaseID), m.linkOf(t.LinkID)
+	if c.State != caseOpen {
+		return
+	}
+	terms, err := m.lib.policies[link.Policy].For(context.Background(), c.opening)
+	if err != nil {
+		m.w.broken("policy: %v", err)
+		return
+	}
+	m.w.note("  the deadline of %s has come", link.ID)
+	if !terms.Deadline.Deny {
+		m.comment(c, *link, "deadline", "the time is over")
+		return
+	}
+	m.decide(c, *link, store.Decision{Outcome: string(connectors.Denied), Origin: originClock})
+}
+
+var _ = fmt.Sprint

@@ -1,4 +1,5 @@
 # make test   everything, with what it needs installed first
+# make short  what runs with what is there, and a list of what was skipped
 # make soak   the long variants; their figures stand in docs
 # make bench  speed, as ratios measured in one run
 GO ?= go
@@ -11,18 +12,18 @@ build:
 
 # Nothing is skipped here but what needs the vendors' own API descriptions (DRAWBRIDGE_SPECS).
 test: deps
-	DRAWBRIDGE_REQUIRE=postgres $(GO) test -race -timeout 20m $(PACKAGES)
+	DRAWBRIDGE_REQUIRE=postgres,chromium $(GO) test -race -timeout 20m $(PACKAGES)
 
-# What runs with Go alone; prints what it skipped.
+# What runs with what is installed; lists what was skipped.
 short:
-	$(GO) test $(PACKAGES)
+	@GO="$(GO)" sh .ci/short $(PACKAGES)
 
 lint:
 	$(GO) vet $(PACKAGES)
 	@unformatted=$$(gofmt -l cmd connectors gateway mapping store migrations); if [ -n "$$unformatted" ]; then echo "not formatted:"; echo "$$unformatted"; exit 1; fi
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(PACKAGES)
 
-# PostgreSQL and a C compiler for the race detector, from Debian's packages.
+# PostgreSQL, Chromium and a C compiler for the race detector, from Debian's packages.
 deps:
 	@sh .ci/deps
 

@@ -22,13 +22,25 @@ func (g *Gateway) decide(ctx context.Context, conn *connection, link store.Link,
 	if err != nil {
 		return err
 	}
+	others, err := g.others(ctx, link)
+	if err != nil {
+		return err
+	}
 	return g.store.InTx(ctx, func(tx *store.Tx) error {
-		if err := g.judge(ctx, tx, conn, link.ID, s, groups); err != nil {
+		if err := g.judge(ctx, tx, sheet{conn, link, s, groups}, others); err != nil {
 			return err
 		}
 		g.step("decide.commit")
 		return tx.DoneChange(ctx, c)
 	})
+}
+
+// sheet is one ticket as fetched, with what had to be asked of its desk.
+type sheet struct {
+	conn   *connection
+	link   store.Link
+	ticket connectors.Snapshot
+	groups groupsOf
 }
 
 // dossier is what a judgement was made on, for those who act on it.
@@ -42,28 +54,44 @@ type dossier struct {
 	conn   *connection // of the desk
 }
 
-func (g *Gateway) judge(ctx context.Context, tx *store.Tx, conn *connection, linkID string, s connectors.Snapshot, groups groupsOf) error {
-	link, err := tx.Link(ctx, linkID)
+// others are the other tickets of a case on which somebody answered, as fetched.
+type others struct {
+	sheets  []sheet
+	votes   int   // answers recorded when they were read
+	missing error // why one of them could not be read
+}
+
+func (g *Gateway) judge(ctx context.Context, tx *store.Tx, at sheet, o others) error {
+	link, err := tx.Link(ctx, at.link.ID)
 	if err != nil {
 		return err
 	}
-	d := dossier{link: link, ticket: s, conn: conn}
+	d := dossier{link: link, ticket: at.ticket, conn: at.conn}
 	if d.caze, err = tx.LockCase(ctx, link.CaseID); err != nil {
 		return err
 	}
 	if d.rule, err = g.ruleAt(ctx, tx, link.Rule, link.RuleVersion); err != nil || d.rule == nil || d.rule.Rule().Decision == nil {
 		return err
 	}
-	in, err := g.evidence(ctx, tx, &d, groups)
+	in, err := g.evidence(ctx, tx, &d, at.groups)
 	if err != nil {
 		return err
+	}
+	for _, other := range o.sheets {
+		e, ok, err := g.otherEvidence(ctx, tx, other)
+		if err != nil {
+			return err
+		}
+		if ok {
+			in.Others = append(in.Others, e)
+		}
 	}
 	v := judge.Judge(in)
 	switch v.Outcome {
 	case judge.Wait:
 		return nil
 	case judge.Counted:
-		return g.counted(ctx, tx, d, v)
+		return g.counted(ctx, tx, d, v, o)
 	case judge.Refused:
 		return g.refuse(ctx, tx, d, v)
 	case judge.Revoked:
@@ -110,11 +138,26 @@ func (g *Gateway) evidence(ctx context.Context, tx *store.Tx, d *dossier, groups
 	if in.Requester, in.Aliases, err = g.requester(ctx, tx, d.caze); err != nil {
 		return in, err
 	}
-	if in.Decided, err = g.decisionOf(ctx, tx, d.caze.ID); err != nil {
-		return in, err
-	}
-	in.Votes, err = g.votes(ctx, tx, d.caze.ID, d.link.ID, groups)
+	in.Decided, err = g.decisionOf(ctx, tx, d.caze.ID)
 	return in, err
+}
+
+// otherEvidence is another ticket of the case as fetched; ok is false where it is none.
+func (g *Gateway) otherEvidence(ctx context.Context, tx *store.Tx, o sheet) (e judge.Evidence, ok bool, err error) {
+	link, err := tx.Link(ctx, o.link.ID)
+	if err != nil {
+		return e, false, err
+	}
+	r, err := g.ruleAt(ctx, tx, link.Rule, link.RuleVersion)
+	if err != nil || r == nil || link.State != linkLinked {
+		return e, false, err
+	}
+	e = judge.Evidence{
+		Link: link.ID, Key: link.Key, RefID: link.RefID, Baseline: link.Baseline, Snapshot: o.ticket,
+		Holds: func(ticket map[string]any) (mapping.Verdict, error) { return r.Decide(ctx, ticket) },
+	}
+	e.Movers, err = g.movers(ctx, tx, link.Desk, o.ticket, o.groups)
+	return e, true, err
 }
 
 func (g *Gateway) openingEvent(ctx context.Context, tx *store.Tx, d *dossier) (map[string]any, error) {
@@ -153,23 +196,6 @@ func (g *Gateway) decisionOf(ctx context.Context, tx *store.Tx, caseID string) (
 	return out, err
 }
 
-// votes are the valid answers recorded for the case on its other tickets.
-func (g *Gateway) votes(ctx context.Context, tx *store.Tx, caseID, thisLink string, groups groupsOf) ([]judge.Vote, error) {
-	stored, err := tx.VotesOfCase(ctx, caseID)
-	if err != nil {
-		return nil, err
-	}
-	var votes []judge.Vote
-	for _, v := range stored {
-		if v.LinkID == thisLink {
-			continue // the ticket itself shows it, or no longer does
-		}
-		votes = append(votes, judge.Vote{Claim: v.ID, Link: v.LinkID, Outcome: judge.Outcome(v.Outcome), At: v.At,
-			Actor: mapping.Actor{Person: v.Person, Account: v.Account, Groups: groups[v.LinkID+"/"+v.Account]}})
-	}
-	return votes, nil
-}
-
 // movers resolves everybody in a ticket's history and approvals to a person: by account at this desk, or by the mail
 // address the desk shows.
 func (g *Gateway) movers(ctx context.Context, tx *store.Tx, desk string, s connectors.Snapshot, groups groupsOf) (map[string]judge.Mover, error) {
@@ -203,7 +229,7 @@ func actors(s connectors.Snapshot) []connectors.Account {
 	return out
 }
 
-// groupsOf are the groups desks report: by account for the ticket at hand, by link and account for earlier votes.
+// groupsOf are the groups a desk reports, by account.
 type groupsOf map[string][]string
 
 // groups asks the desks for the groups of everybody a judgement may have to admit, where the policy speaks of groups.
@@ -225,31 +251,55 @@ func (g *Gateway) groups(ctx context.Context, conn *connection, link store.Link,
 			}
 		}
 	}
-	return groups, g.groupsOfVoters(callCtx, link, groups)
+	return groups, nil
 }
 
-// groupsOfVoters asks again about those who answered on other tickets of the case.
-func (g *Gateway) groupsOfVoters(ctx context.Context, link store.Link, groups groupsOf) error {
+// others reads the other tickets of the case on which somebody answered: what was said there may have been taken back
+// since, or the ticket edited.
+func (g *Gateway) others(ctx context.Context, link store.Link) (o others, err error) {
 	votes, err := g.store.VotesOfCase(ctx, link.CaseID)
 	if err != nil {
-		return err
+		return o, err
 	}
+	o.votes = len(votes)
+	seen := map[string]bool{link.ID: true}
 	for _, v := range votes {
-		other, err := g.store.Link(ctx, v.LinkID)
-		if err != nil || other.ID == link.ID {
+		if seen[v.LinkID] {
 			continue
 		}
-		desk := g.catalogue().connections[other.Desk]
-		if desk == nil || desk.connector == nil {
-			continue
-		}
-		if directory, ok := connectors.AsDirectory(desk.connector); ok {
-			if groups[v.LinkID+"/"+v.Account], err = directory.Groups(ctx, v.Account); err != nil {
-				return fmt.Errorf("read groups of a voter: %w", err)
-			}
+		seen[v.LinkID] = true
+		s, ok, err := g.other(ctx, v.LinkID)
+		if err != nil {
+			o.missing = elsewhere{fmt.Errorf("read another ticket of the case: %w", err)}
+		} else if ok {
+			o.sheets = append(o.sheets, s)
 		}
 	}
-	return nil
+	return o, nil
+}
+
+// elsewhere is a fault of another desk than the one whose ticket is judged.
+type elsewhere struct{ error }
+
+// other reads one of them; ok is false where nothing that was said there can be looked at any more.
+func (g *Gateway) other(ctx context.Context, linkID string) (s sheet, ok bool, err error) {
+	if s.link, err = g.store.Link(ctx, linkID); err != nil {
+		return s, false, err
+	}
+	s.conn = g.catalogue().connections[s.link.Desk]
+	if s.link.State != linkLinked || s.conn == nil || s.conn.connector == nil {
+		return s, false, nil
+	}
+	callCtx, cancel := context.WithTimeout(ctx, s.conn.doc.Delivery.Timeout)
+	defer cancel()
+	s.ticket, err = connectors.Fetch(callCtx, s.conn.connector, connectors.Ref{ID: s.link.RefID, Key: s.link.RefKey})
+	if errors.Is(err, connectors.ErrNotFound) {
+		return s, false, nil
+	}
+	if err == nil {
+		s.groups, err = g.groups(ctx, s.conn, s.link, s.ticket)
+	}
+	return s, true, err
 }
 
 // person finds who bears an account of a system or a mail address. Two different answers are none.
@@ -283,9 +333,20 @@ func (g *Gateway) requester(ctx context.Context, tx *store.Tx, caze store.Case) 
 	return person, []string{p.Account, p.Mail}, err
 }
 
-// counted records a valid answer that is not enough by itself, once.
-func (g *Gateway) counted(ctx context.Context, tx *store.Tx, d dossier, v judge.Verdict) error {
-	err := tx.AddVote(ctx, store.Vote{ID: shortHash(d.link.ID, v.Claim), CaseID: d.caze.ID, LinkID: d.link.ID, Person: v.By, Account: v.Account,
+// counted records a valid answer that is not enough by itself, once. Where another ticket could not be read, or somebody
+// answered while it was read, it might be enough: the ticket is then judged again.
+func (g *Gateway) counted(ctx context.Context, tx *store.Tx, d dossier, v judge.Verdict, o others) error {
+	if o.missing != nil {
+		return o.missing
+	}
+	votes, err := tx.VotesOfCase(ctx, d.caze.ID)
+	if err != nil {
+		return err
+	}
+	if len(votes) != o.votes {
+		return elsewhere{errors.New("somebody answered on another ticket of the case meanwhile")}
+	}
+	err = tx.AddVote(ctx, store.Vote{ID: shortHash(d.link.ID, v.Claim), CaseID: d.caze.ID, LinkID: d.link.ID, Person: v.By, Account: v.Account,
 		Outcome: string(v.Said), Reason: d.ticket.Status, At: v.At})
 	if errors.Is(err, store.ErrConflict) {
 		return nil

@@ -67,6 +67,9 @@ type flight struct {
 	done       connectors.Done
 	snapshot   connectors.Snapshot
 	groups     groupsOf
+	others     []*flight // other tickets of the case where somebody answered
+	votes      int       // answers there were then
+	missing    error
 	err        error
 }
 

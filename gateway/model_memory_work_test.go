@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -72,7 +71,7 @@ func (m *memory) record(r int, rep *memoryReplica, f *flight) {
 		link.Baseline = ""
 		m.addChange(link.Desk, connectors.Ref{ID: link.RefID}, now)
 	case f.action.Kind == connectors.Decide && n.state != statePending:
-		m.posted(c, d, n)
+		m.posted(c, n)
 	}
 }
 
@@ -108,7 +107,7 @@ func (m *memory) closeTwin(c *memoryCase, first store.Link, ref connectors.Ref) 
 	}
 }
 
-func (m *memory) posted(c *memoryCase, d *store.Delivery, n next) {
+func (m *memory) posted(c *memoryCase, n next) {
 	c.decision.State = decisionPosted
 	if n.state == stateDead {
 		c.decision.State = decisionRefused
@@ -117,8 +116,10 @@ func (m *memory) posted(c *memoryCase, d *store.Delivery, n next) {
 	}
 	if link := m.linkOf(c.decision.LinkID); link != nil {
 		m.comment(c, *link, c.decision.ID+c.decision.State, "what became of it")
-		if d.State == stateDelivered {
-			m.addChange(link.Desk, connectors.Ref{ID: link.RefID}, m.w.now)
+	}
+	for _, l := range m.linksOf(c) {
+		if n.state == stateDelivered && l.State == linkLinked {
+			m.addChange(l.Desk, connectors.Ref{ID: l.RefID}, m.w.now)
 		}
 	}
 }
@@ -138,18 +139,44 @@ func (m *memory) fetch(f *flight) {
 	if f.snapshot, f.err = connectors.Fetch(ctx, m.connector(f.connection), connectors.Ref{ID: f.change.RefID}); f.err != nil || link == nil {
 		return
 	}
-	if !m.lib.policies[link.Policy].UsesGroups() {
+	if f.err = m.askGroups(f, *link); f.err != nil {
 		return
+	}
+	c := m.caseOf(link.CaseID)
+	f.votes = len(c.votes)
+	seen := map[string]bool{link.ID: true}
+	for _, v := range c.votes {
+		o := m.linkOf(v.LinkID)
+		if seen[o.ID] || o.State != linkLinked {
+			continue
+		}
+		seen[o.ID] = true
+		other := &flight{connection: o.Desk, change: store.Change{RefID: o.RefID}}
+		if other.snapshot, f.missing = connectors.Fetch(ctx, m.connector(o.Desk), connectors.Ref{ID: o.RefID}); f.missing != nil {
+			return
+		}
+		if f.missing = m.askGroups(other, *o); f.missing != nil {
+			return
+		}
+		f.others = append(f.others, other)
+	}
+}
+
+// askGroups asks for the groups of everybody in a ticket where the policy names groups.
+func (m *memory) askGroups(f *flight, link store.Link) (err error) {
+	if !m.lib.policies[link.Policy].UsesGroups() {
+		return nil
 	}
 	f.groups = groupsOf{}
 	for _, by := range actors(f.snapshot) {
 		if by.Ours || by.Automation {
 			continue
 		}
-		if f.groups[by.Account], f.err = m.w.desks[f.connection].Groups(ctx, by.Account); f.err != nil {
-			return
+		if f.groups[by.Account], err = m.w.desks[f.connection].Groups(context.Background(), by.Account); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // reread acts on a ticket as it was fetched.
@@ -169,7 +196,10 @@ func (m *memory) reread(r int, f *flight) {
 	case link == nil:
 		m.stranger(f, now)
 	default:
-		m.judge(r, *link, f)
+		if !m.judge(r, *link, f) {
+			m.postponeChange(f.change, now.Add(changePause))
+			return
+		}
 		m.doneChange(f.change)
 	}
 }
@@ -226,40 +256,52 @@ func (m *memory) watch(r int, desk string) {
 	m.cursors[desk] = string(next)
 }
 
-// judge gathers what the production judgement looks at, calls it and records what it says.
-func (m *memory) judge(r int, link store.Link, f *flight) {
-	ctx, c := context.Background(), m.caseOf(link.CaseID)
+// evidence is a ticket as the judgement sees it.
+func (m *memory) evidence(link store.Link, f *flight) judge.Evidence {
 	rule := m.lib.rules[link.Rule]
+	e := judge.Evidence{
+		Link: link.ID, Key: link.Key, RefID: link.RefID, Baseline: link.Baseline, Snapshot: f.snapshot, Movers: map[string]judge.Mover{},
+		Holds: func(ticket map[string]any) (mapping.Verdict, error) { return rule.Decide(context.Background(), ticket) },
+	}
+	for _, by := range actors(f.snapshot) {
+		e.Movers[by.Account] = judge.Mover{Person: m.person(by.Name), Groups: f.groups[by.Account]}
+	}
+	return e
+}
+
+// judge gathers what the production judgement looks at, calls it and records what it says. It is false where the ticket
+// must be judged again.
+func (m *memory) judge(r int, link store.Link, f *flight) bool {
+	ctx, c := context.Background(), m.caseOf(link.CaseID)
 	terms, err := m.lib.policies[link.Policy].For(ctx, c.opening)
 	if err != nil {
 		m.w.broken("policy: %v", err)
-		return
+		return true
 	}
 	in := judge.Input{Now: m.w.clockOf(r), Opened: c.OpenedAt, Waiting: c.State == caseOpen, Terms: terms,
 		Requester: m.person(c.requester.Name), Aliases: []string{c.requester.Account, c.requester.Mail},
 		Admit: func(a mapping.Approvers, actor mapping.Actor, ticket map[string]any) (bool, error) {
 			return a.Admit(ctx, actor, c.opening, ticket)
 		},
-		Ticket: judge.Evidence{
-			Link: link.ID, Key: link.Key, RefID: link.RefID, Baseline: link.Baseline, Snapshot: f.snapshot, Movers: map[string]judge.Mover{},
-			Holds: func(ticket map[string]any) (mapping.Verdict, error) { return rule.Decide(ctx, ticket) },
-		},
+		Ticket: m.evidence(link, f),
 	}
 	if link.Baseline == "" && !judge.Edited(f.snapshot.History, terms.Matters) {
 		m.linkOf(link.ID).Baseline = judge.Content(f.snapshot, terms.Matters)
 	}
-	for _, by := range actors(f.snapshot) {
-		in.Ticket.Movers[by.Account] = judge.Mover{Person: m.person(by.Name), Groups: f.groups[by.Account]}
-	}
 	if c.decision != nil {
 		in.Decided = &judge.Decided{Outcome: judge.Outcome(c.decision.Outcome), Link: c.decision.LinkID, Claim: c.decision.Claim, Posted: c.decision.State == decisionPosted || c.decision.State == decisionTold, Revoked: c.revoked}
 	}
-	for _, v := range c.votes {
-		if v.LinkID != link.ID {
-			in.Votes = append(in.Votes, judge.Vote{Claim: v.ID, Link: v.LinkID, Outcome: judge.Outcome(v.Outcome), At: v.At, Actor: mapping.Actor{Person: v.Person, Account: v.Account}})
+	for _, o := range f.others {
+		if other := m.link(func(l *store.Link) bool { return l.Desk == o.connection && l.RefID == o.change.RefID }); other.State == linkLinked {
+			in.Others = append(in.Others, m.evidence(*other, o))
 		}
 	}
-	m.heed(c, link, terms, judge.Judge(in))
+	v := judge.Judge(in)
+	if v.Outcome == judge.Counted && (f.missing != nil || len(c.votes) != f.votes) {
+		return false
+	}
+	m.heed(c, link, terms, v)
+	return true
 }
 
 func (m *memory) person(name string) string {
@@ -348,5 +390,3 @@ func (m *memory) fire(_ int, t store.Timer) {
 	}
 	m.decide(c, *link, store.Decision{Outcome: string(connectors.Denied), Origin: originClock})
 }
-
-var _ = fmt.Sprint

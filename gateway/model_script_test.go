@@ -71,9 +71,9 @@ const (
 
 // weights say how often each kind is drawn.
 var weights = map[opKind]int{
-	opAsk: 2, opHear: 6, opPlan: 5, opWork: 12, opStart: 6, opProceed: 12, opStop: 4, opPass: 10, opSkew: 2, opMove: 22, opEdit: 3,
+	opAsk: 1, opHear: 6, opPlan: 5, opWork: 12, opStart: 6, opProceed: 12, opStop: 4, opPass: 10, opSkew: 2, opMove: 26, opEdit: 2,
 	opAnswer: 8, opClone: 1, opUnmark: 1, opHook: 8, opDropHook: 3, opForge: 2, opFault: 6, opWatch: 4, opTimers: 3, opReplay: 2,
-	opRegroup: 2, opElsewhere: 1, opTell: 3, opLand: 3, opSettled: 4,
+	opRegroup: 2, opElsewhere: 1, opTell: 3, opLand: 3, opSettled: 8,
 }
 
 // op is one thing that happens. Its numbers are taken modulo what there is to choose from, so that a script stays one
@@ -89,8 +89,9 @@ type script struct {
 }
 
 var (
-	simPeople   = []string{"kim", "lee", "dan", "max", "ana", "eve", "robot", "ours"}
-	simStatuses = []string{"Approved", "Declined", "Open", "Granted", "Review", "Revoked"}
+	// Those who may decide under most policies are the most eager.
+	simPeople   = []string{"kim", "kim", "kim", "kim", "kim", "lee", "lee", "lee", "lee", "dan", "dan", "dan", "max", "max", "ana", "eve", "robot", "ours"}
+	simStatuses = []string{"Approved", "Approved", "Approved", "Declined", "Declined", "Open", "Open", "Granted", "Review", "Revoked", "Revoked"}
 	simPauses   = []time.Duration{time.Second, 5 * time.Second, 20 * time.Second, 61 * time.Second, 3 * time.Minute, 35 * time.Minute, 70 * time.Minute}
 	simConns    = []string{simJira, simTool, simSnow}
 )
@@ -103,7 +104,11 @@ func draw(seed uint64) script {
 	}}
 	s.ops = append(s.ops, op{kind: opAsk, a: rng.IntN(6)})
 	if rng.IntN(5) > 0 {
-		s.ops = append(s.ops, op{kind: opHear}, op{kind: opPlan}, op{kind: opWork}, op{kind: opWork, b: 2})
+		s.ops = append(s.ops, op{kind: opHear}, op{kind: opPlan})
+		if rng.IntN(3) == 0 {
+			s.ops = append(s.ops, op{kind: opFault, b: rng.IntN(1 << 16)})
+		}
+		s.ops = append(s.ops, op{kind: opWork}, op{kind: opWork, b: 2})
 	}
 	total := 0
 	for _, n := range weights {
@@ -170,14 +175,18 @@ func (w *simWorld) do(m machine, o op) {
 	case opHook, opDropHook, opForge, opWatch:
 		w.tell(m, o)
 	case opFault:
-		w.armed[simConns[o.a%3]] = simFault(1 + o.b%int(simFaults-1))
-		w.note("next at %s: %v", simConns[o.a%3], w.armed[simConns[o.a%3]])
+		conn := simConns[o.a%3]
+		w.armed[conn] = simFault(1 + o.b%int(simFaults-1))
+		w.note("next at %s: %v", conn, w.armed[conn])
+		if o.c%2 == 0 {
+			w.work(m, o.c/2%2, conn)
+		}
 	case opSkew, opTimers:
 		w.clock(m, o)
 	case opReplay:
 		w.note("replay %d", m.replay())
 	case opRegroup:
-		who := simPeople[o.a%4]
+		who := []string{"kim", "lee", "dan", "max"}[o.a%4]
 		w.security[who], w.regrouped = !w.security[who], true
 		w.note("%s in security: %t", who, w.security[who])
 		for _, r := range w.requests {
@@ -195,6 +204,9 @@ func (w *simWorld) do(m machine, o op) {
 		w.settle(m, r)
 	default:
 		w.people(o)
+		if o.b/len(simPeople)%3 == 0 {
+			w.settle(m, o.c%2)
+		}
 	}
 }
 
@@ -204,17 +216,19 @@ func (w *simWorld) people(o op) {
 		return
 	}
 	t := w.tickets[o.a%len(w.tickets)]
-	// Those who may decide are the most eager.
-	who := simPeople[(o.b*o.b/16)%len(simPeople)]
+	who := simPeople[o.b%len(simPeople)]
 	switch o.kind {
 	case opMove:
-		t.move(who, simStatuses[[]int{0, 0, 0, 1, 1, 2, 2, 3, 4, 5}[o.c%10]])
+		t.move(who, simStatuses[o.c%len(simStatuses)])
 	case opEdit:
+		if who == "ours" {
+			who = "max" // the bridge itself edits only as it is told to
+		}
 		t.edit(who, []string{"summary", "description"}[o.c%2], []string{"something else", t.text["summary"] + "!", "ana asks"}[o.c/2%3])
 	case opAnswer:
 		switch {
 		case len(t.approvals) == 0:
-			t.move(who, simStatuses[o.c%2])
+			t.move(who, []string{"Approved", "Declined"}[o.c%2])
 		case o.c%9 == 0:
 			w.note("  approval asked again on %v", t)
 			t.askApproval()
@@ -471,7 +485,7 @@ func (w *simWorld) checkDecision(r *simRequest, seen seenCase) {
 			w.broken("%v says %s, nothing was decided and nobody was told why", t, says)
 		}
 	}
-	if len(r.basis["revoked"]) > 0 && !r.revoked && w.stillRevoked(tickets) && slices.Contains(r.posted, connectors.Approved) && r.accepts > 0 {
+	if len(r.basis["revoked"]) > 0 && !r.revoked && w.stillRevoked(tickets) && seen.state == decisionPosted && seen.decision == "approved" {
 		w.broken("the wish to take access back stands, and nothing was done")
 	}
 }

@@ -118,13 +118,13 @@ func (w *simWorld) checkPost(r *simRequest, d connectors.Decision) {
 	r.posted = append(r.posted, d.Outcome)
 	t := w.at(d.Ticket)
 	switch {
-	case t == nil || t.request != r || !t.ours:
-		w.broken("%s was posted for a ticket that is not the request's: %v", d.Outcome, d.Ticket)
 	case d.By.Account == "":
 		p := simPolicies[w.shape.Policy]
 		if d.Outcome != connectors.Denied || !p.deny || w.now.Add(2*simSkew).Before(r.opened.Add(p.after)) {
 			w.broken("%s was posted on nobody's word", d.Outcome)
 		}
+	case t == nil || t.request != r || !t.ours:
+		w.broken("%s was posted for a ticket that is not the request's: %v", d.Outcome, d.Ticket)
 	case !slices.Contains(r.basis[string(d.Outcome)], d.By.Account):
 		w.broken("%s was posted on the word of %s, which was never enough (it was on that of %v)", d.Outcome, d.By.Account, r.basis[string(d.Outcome)])
 	}
@@ -135,7 +135,7 @@ func (w *simWorld) checkRevoke(r *simRequest, d connectors.Decision) {
 		w.weigh(r)
 	}
 	switch {
-	case r == nil || !slices.Contains(r.posted, connectors.Approved):
+	case r == nil || r.state != connectors.Approved:
 		w.broken("access was taken back that was never granted")
 	case !slices.Contains(r.basis["revoked"], d.By.Account):
 		w.broken("access was taken back on the word of %s, who may not", d.By.Account)

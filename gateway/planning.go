@@ -11,15 +11,26 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
 
-const planBatch = 100
+const planSize = 100
 
 // planSome plans a batch of accepted events and returns how many. The events of one case are planned in order: the
 // case's row is locked, and an event with an unplanned one before it waits for the next round.
 func (g *Gateway) planSome(ctx context.Context) (int, error) {
-	if err := g.reload(ctx); err != nil {
-		return 0, err
+	for {
+		if err := g.reload(ctx); err != nil {
+			return 0, err
+		}
+		planned, err := g.planBatch(ctx, g.catalogue())
+		if !errors.Is(err, errOutdated) {
+			return planned, err
+		}
 	}
-	c := g.catalogue()
+}
+
+// errOutdated says that something was published after the catalogue was read.
+var errOutdated = errors.New("the catalogue is outdated")
+
+func (g *Gateway) planBatch(ctx context.Context, c *catalogue) (int, error) {
 	var paused []string
 	for name, conn := range c.connections {
 		if conn.fault != nil || conn.doc.State == "paused" {
@@ -29,9 +40,15 @@ func (g *Gateway) planSome(ctx context.Context) (int, error) {
 	planned := 0
 	err := g.store.InTx(ctx, func(tx *store.Tx) error {
 		planned = 0
-		events, err := tx.ClaimUnplanned(ctx, paused, planBatch)
+		events, err := tx.ClaimUnplanned(ctx, paused, planSize)
 		if err != nil {
 			return err
+		}
+		// An event that was accepted after something was published is planned with what was published.
+		if version, err := tx.CatalogueVersion(ctx); err != nil {
+			return err
+		} else if version != c.version {
+			return errOutdated
 		}
 		for _, e := range events {
 			done, err := g.planOne(ctx, tx, c, e)

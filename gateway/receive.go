@@ -106,7 +106,11 @@ func (w *worker) postpone(ctx context.Context, conn *connection, c store.Change,
 	if e.Kind == connectors.Throttled {
 		n.waitUntil = now.Add(max(e.RetryAfter, time.Second))
 	}
-	health, changed := w.learn(conn, n, cause, now)
+	var health store.Health
+	changed := false
+	if _, other := errors.AsType[elsewhere](cause); !other {
+		health, changed = w.learn(conn, n, cause, now)
+	}
 	return w.g.store.InTx(ctx, func(tx *store.Tx) error {
 		if changed {
 			if err := tx.SetHealth(ctx, health); err != nil {

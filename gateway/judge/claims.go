@@ -40,8 +40,11 @@ func read(e Evidence) (Outcome, []claim, error) {
 	if err := historyShows(e, said); err != nil {
 		return said, nil, err
 	}
-	claims, err := runs(e, said)
-	return said, claims, err
+	claims, speaks, err := runs(e, said)
+	if err != nil || len(claims) == 0 || !stands(speaks, claims[len(claims)-1].step) {
+		return said, nil, err // no step began the run that stands
+	}
+	return said, claims, nil
 }
 
 // approvals reads the desk's latest approval: what it came to, and everybody who answered so.
@@ -66,24 +69,23 @@ func approvals(all []connectors.Approval) (Outcome, []claim) {
 	return said, claims
 }
 
-// runs finds, in the history, every unbroken run of states in which the ticket said the same as now. The step that
-// began a run is the claim: later steps inside a run change nothing and decide nothing. A run ended by the person who
-// began it was taken back and is left out. The last claim is of the run that stands; when no step began that run,
-// there is no claim at all.
-func runs(e Evidence, said Outcome) ([]claim, error) {
+// runs finds, in the history, every unbroken run of states in which the ticket said so. The step that began a run is the
+// claim: later steps inside a run change nothing and decide nothing. A run ended by the person who began it was taken
+// back and is left out.
+func runs(e Evidence, said Outcome) (claims []claim, speaks []bool, err error) {
 	history := e.Snapshot.History
-	speaks := make([]bool, len(history)+1) // after so many steps
-	speaks[len(history)] = true
+	speaks = make([]bool, len(history)+1) // after so many steps
 	ticket := Ticket(e.Snapshot)
-	for i := len(history) - 1; i >= 0; i-- {
-		undo(ticket, history[i])
-		before, err := e.Holds(ticket)
-		if err != nil {
-			return nil, err
+	for i := len(history); i >= 0; i-- {
+		if i < len(history) {
+			undo(ticket, history[i])
 		}
-		speaks[i] = spoken(before) == said
+		then, err := e.Holds(ticket)
+		if err != nil {
+			return nil, nil, err
+		}
+		speaks[i] = spoken(then) == said
 	}
-	var claims []claim
 	for i, step := range history {
 		if speaks[i] || !speaks[i+1] {
 			continue
@@ -97,10 +99,32 @@ func runs(e Evidence, said Outcome) ([]claim, error) {
 		}
 		claims = append(claims, claim{id: step.ID, said: said, by: step.By, at: step.At, step: i})
 	}
-	if len(claims) > 0 && !stands(speaks, claims[len(claims)-1].step) {
-		return nil, nil
+	return claims, speaks, nil
+}
+
+// answers are the claims of an outcome on another ticket of the case, whether or not it still stands there. A ticket
+// that is no evidence, or cannot be read with certainty, has none.
+func (in Input) answers(said Outcome) []claim {
+	e := in.Ticket
+	if code, _ := in.ticketFault(); code != "" {
+		return nil
 	}
-	return claims, nil
+	if len(e.Snapshot.Approvals) > 0 {
+		final, claims := approvals(e.Snapshot.Approvals)
+		if final != said {
+			return nil
+		}
+		return claims
+	}
+	now, err := e.Holds(Ticket(e.Snapshot))
+	if err != nil || historyShows(e, spoken(now)) != nil {
+		return nil
+	}
+	claims, _, err := runs(e, said)
+	if err != nil {
+		return nil
+	}
+	return claims
 }
 
 // stands tells whether the run begun by a step lasts until now.

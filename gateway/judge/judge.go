@@ -30,7 +30,8 @@ type Input struct {
 	Terms     mapping.Terms
 	Admit     Admit
 	Ticket    Evidence
-	Votes     []Vote // valid answers recorded before: on other tickets of the case, or where there is no ticket
+	Others    []Evidence // the case's other tickets, where somebody answered
+	Votes     []Vote     // valid answers recorded before where there is no ticket
 }
 
 // Decided is the decision a case has.
@@ -112,7 +113,7 @@ type Verdict struct {
 	Reason  string        `json:"reason,omitempty"`
 }
 
-// Judge decides about a case by the ticket that was just read and the votes recorded before.
+// Judge decides about a case by the ticket that was just read, its others and the votes recorded before.
 func Judge(in Input) Verdict {
 	said, claims, err := read(in.Ticket)
 	if err != nil {
@@ -138,7 +139,7 @@ func Judge(in Input) Verdict {
 	return in.tally(said, claims)
 }
 
-// tally weighs all claims of one outcome together with the votes recorded before.
+// tally weighs all claims of one outcome together with those on other tickets and the votes recorded before.
 func (in Input) tally(said Outcome, claims []claim) Verdict {
 	v := claims[len(claims)-1].verdict()
 	counted := map[string]bool{}
@@ -168,6 +169,16 @@ func (in Input) tally(said Outcome, claims []claim) Verdict {
 	}
 	if len(counted) == 0 {
 		return refuse(v, v.Code, v.Text)
+	}
+	for _, e := range in.Others {
+		other := in
+		other.Ticket = e
+		for _, one := range other.answers(said) {
+			if person, code, _ := other.may(one); code == "" && !counted[person] {
+				counted[person] = true
+				v.With = append([]string{person}, v.With...)
+			}
+		}
 	}
 	for _, vote := range in.Votes {
 		if vote.Outcome == said && vote.Actor.Person != "" && !counted[vote.Actor.Person] && in.stillMay(vote) {

@@ -45,7 +45,9 @@ function clock(at) { return new Date(at).toLocaleTimeString([], { hour: "2-digit
 function moment(at) { return new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }); }
 function who(person) { return person.name || person.mail || person.account || "unknown"; }
 
+// Tables are looked up by words of others, so they inherit nothing.
 const tone = {
+  __proto__: null,
   open: "wait", decided: "wait", approved: "good", denied: "bad", delivered: "good", dead: "bad", pending: "wait", running: "wait",
   "being posted": "wait", "accepted by the tool": "good", "not taken by the tool": "bad",
 };
@@ -104,13 +106,13 @@ function showTicket(t) {
   const line = el("span");
   line.append(t.desk + ": ", t.ticket ? link(t.ticket, t.url) : "not opened yet");
   line.append(" · rule " + t.rule + " v" + t.rule_version + (t.policy ? " · policy " + t.policy + " v" + t.policy_version : ""));
-  line.append({ twin: " · second ticket, closed", gone: " · gone from the desk" }[t.state] || "");
+  line.append({ __proto__: null, twin: " · second ticket, closed", gone: " · gone from the desk" }[t.state] || "");
   return line;
 }
 
 function showDecision(d) {
   const length = d.once ? ", for one use" : d.seconds ? ", for " + span(d.seconds) : "";
-  const state = { owed: "being posted", posted: "accepted by the tool", refused: "not taken by the tool", told: "told by the tool" }[d.state] || d.state;
+  const state = { __proto__: null, owed: "being posted", posted: "accepted by the tool", refused: "not taken by the tool", told: "told by the tool" }[d.state] || d.state;
   return [word(d.outcome), " by " + d.by_name + (d.origin === "source" ? " in the tool itself" : "") + (d.at ? ", " + moment(d.at) : "") + length + " · ", word(state)];
 }
 
@@ -134,11 +136,12 @@ function showDelivery(d) {
 
 // What is done at a vendor, as it is owed and as it was done.
 const deeds = {
+  __proto__: null,
   create: ["open a ticket", "ticket opened"], update: ["change the ticket", "ticket changed"], comment: ["comment on the ticket", "comment written"],
   transition: ["move the ticket", "ticket moved"], attach: ["attach a file", "file attached"], send: ["send a record", "record taken"],
   decide: ["post the decision", "decision taken"], revoke: ["post the revocation", "revocation taken"],
 };
-const reasons = { refusal: ", to say why a move was refused", outcome: ", to say what became of the decision", settle: ", because it was decided elsewhere", twin: ", because it is a second one" };
+const reasons = { __proto__: null, refusal: ", to say why a move was refused", outcome: ", to say what became of the decision", settle: ", because it was decided elsewhere", twin: ", because it is a second one" };
 function named(ticket) { return ticket ? ticket.key || ticket.id || "" : ""; }
 
 function attempted(desk, c) {
@@ -149,6 +152,7 @@ function attempted(desk, c) {
 }
 
 const sentences = {
+  __proto__: null,
   "event.accepted": (s, c) => "Event accepted: " + (c.kind || s),
   "rule.evaluated": (s, c) => "Rule " + s + (c.error ? " failed: " + c.error : c.matched ? " matched" : " did not match") + (c.note ? " (" + c.note + ")" : ""),
   "delivery.owed": (s, c) => "To do at " + s + ": " + (deeds[c.action] || [c.action])[0] + (reasons[c.purpose] || ""),

@@ -37,6 +37,13 @@ func (q Queries) DueChanges(ctx context.Context, connection string, now time.Tim
 	return cs, wrap("read changes", err)
 }
 
+// ChangeOf reads the change of a ticket that is still to be read again.
+func (q Queries) ChangeOf(ctx context.Context, connection, refID string) (Change, error) {
+	c, err := one(ctx, q, (*Change).fields, `SELECT connection, ref_id, ref_key, due, tries, told FROM changes
+		WHERE connection = $1 AND ref_id = $2`, connection, text(refID))
+	return c, wrap("read change", err)
+}
+
 // DoneChange forgets a change that was acted on, unless the ticket was told of again since it was read.
 func (t *Tx) DoneChange(ctx context.Context, c Change) error {
 	_, err := t.exec(ctx, `DELETE FROM changes WHERE connection = $1 AND ref_id = $2 AND told = $3`, c.Connection,

@@ -109,15 +109,18 @@ func (in Input) answers(said Outcome) []claim {
 	if code, _ := in.ticketFault(); code != "" {
 		return nil
 	}
+	now, err := e.Holds(Ticket(e.Snapshot))
+	if err != nil {
+		return nil
+	}
 	if len(e.Snapshot.Approvals) > 0 {
 		final, claims := approvals(e.Snapshot.Approvals)
-		if final != said {
+		if final != said || spoken(now) == Revoked {
 			return nil
 		}
 		return claims
 	}
-	now, err := e.Holds(Ticket(e.Snapshot))
-	if err != nil || historyShows(e, spoken(now)) != nil {
+	if historyShows(e, spoken(now)) != nil {
 		return nil
 	}
 	claims, _, err := runs(e, said)

@@ -41,6 +41,14 @@ func TestReadmeExamplesAreValid(t *testing.T) {
 		}
 	}
 	for _, text := range examples(t, "yaml") {
+		if head, err := mapping.ReadHeader([]byte(text)); err == nil && head.Kind == "Policy" {
+			if p, err := mapping.ParsePolicy([]byte(text)); err != nil {
+				t.Errorf("policy: %v", err)
+			} else if _, err := mapping.CompilePolicy(p, mapping.Env{}); err != nil {
+				t.Errorf("policy %s: %v", p.Name, err)
+			}
+			continue
+		}
 		rule, err := mapping.ParseRule([]byte(text))
 		if err != nil {
 			t.Errorf("rule: %v", err)

@@ -59,7 +59,7 @@ func (g *Gateway) Accept(ctx context.Context, name, pathToken string, r connecto
 	if err := c.verifier.Verify(r, pathToken); err != nil {
 		return Accepted{}, &Refusal{Status: http.StatusUnauthorized, Text: "the credentials or the signature are missing or wrong", Cause: err}
 	}
-	if c.doc.State == "disabled" {
+	if c.doc.State == stateDisabled {
 		return Accepted{}, &Refusal{Status: http.StatusForbidden, Text: "this connection is disabled"}
 	}
 	received, err := c.receiver.Receive(ctx, r)

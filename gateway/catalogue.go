@@ -256,6 +256,9 @@ func (c *catalogue) checkRule(r *rule) error {
 	} else if desk.connector != nil && !connectors.Can(desk.connector, connectors.ActionKind(kind)) {
 		faults = append(faults, fmt.Errorf("%s.at: %s (%s) cannot %s", kind, at, desk.doc.Connector, kind))
 	}
+	if doc.Create != nil && doc.Create.Reopen != nil && desk != nil && desk.connector != nil && !connectors.Can(desk.connector, connectors.Transition) {
+		faults = append(faults, fmt.Errorf("create.reopen: %s (%s) cannot move tickets", at, desk.doc.Connector))
+	}
 	if doc.Decision != nil {
 		faults = append(faults, c.checkDecision(r, source, desk)...)
 	}

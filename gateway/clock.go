@@ -59,10 +59,17 @@ func (g *Gateway) clockLoop(ctx context.Context) {
 		defer cancel()
 		_ = g.store.Release(release, lease) // it runs out by itself
 	}()
+	var renewAt time.Time
 	for ctx.Err() == nil {
-		held, ok, err := g.acquire(ctx, clockLease)
-		if ok {
-			lease = held
+		var err error
+		if now := time.Now(); lease.Epoch == 0 || now.After(renewAt) {
+			var ok bool
+			if lease, ok, err = g.acquire(ctx, clockLease); !ok {
+				lease = store.Lease{}
+			}
+			renewAt = now.Add(leaseTTL / 3)
+		}
+		if lease.Epoch != 0 && err == nil {
 			err = g.fireTimers(ctx)
 		}
 		if err != nil && ctx.Err() == nil {

@@ -25,7 +25,7 @@ type ConnectionDoc struct {
 	Kind      string              `yaml:"kind"`
 	Name      string              `yaml:"name"`
 	Connector string              `yaml:"connector"` // the vendor: epm, jira
-	State     string              `yaml:"state"`     // active (default), paused: events wait, disabled: events are refused
+	State     string              `yaml:"state"`     // active (default), paused: events wait and nothing is called, disabled: events are refused besides
 	Tenant    string              `yaml:"tenant"`    // the one tenant whose events are taken, for tools that have tenants
 	Settings  syntax              `yaml:"settings"`  // the vendor's own
 	Inbound   Inbound             `yaml:"inbound"`
@@ -61,6 +61,13 @@ const (
 	defaultConcurrency = 8
 	defaultCallTimeout = 30 * time.Second
 	defaultWatch       = 30 * time.Second
+)
+
+// States of a connection, as its document sets them.
+const (
+	stateActive   = "active"
+	statePaused   = "paused"
+	stateDisabled = "disabled"
 )
 
 // syntax keeps a part of a document to be decoded later by who knows it, with its positions.
@@ -206,8 +213,8 @@ func (d *ConnectionDoc) validate(vendors map[string]func() connectors.Config) er
 	}
 	switch d.State {
 	case "":
-		d.State = "active"
-	case "active", "paused", "disabled":
+		d.State = stateActive
+	case stateActive, statePaused, stateDisabled:
 	default:
 		faults = append(faults, errors.New("state: active, paused or disabled"))
 	}

@@ -26,7 +26,7 @@ func (g *Gateway) decide(ctx context.Context, conn *connection, link store.Link,
 		return err
 	}
 	return g.store.InTx(ctx, func(tx *store.Tx) error {
-		if err := g.judge(ctx, tx, sheet{conn, link, s, groups}, others); err != nil {
+		if err := g.judge(ctx, tx, sheet{conn, link, s, groups}, others, c); err != nil {
 			return err
 		}
 		g.step("decide.commit")
@@ -60,7 +60,7 @@ type others struct {
 	missing error // why one of them could not be read
 }
 
-func (g *Gateway) judge(ctx context.Context, tx *store.Tx, at sheet, o others) error {
+func (g *Gateway) judge(ctx context.Context, tx *store.Tx, at sheet, o others, c store.Change) error {
 	link, err := tx.Link(ctx, at.link.ID)
 	if err != nil {
 		return err
@@ -74,6 +74,9 @@ func (g *Gateway) judge(ctx context.Context, tx *store.Tx, at sheet, o others) e
 	}
 	in, err := g.evidence(ctx, tx, &d, at.groups)
 	if err != nil {
+		return err
+	}
+	if err := g.setBaseline(ctx, tx, d, c); err != nil {
 		return err
 	}
 	for _, other := range o.sheets {

@@ -37,11 +37,6 @@ func (g *Gateway) evidence(ctx context.Context, tx *store.Tx, d *dossier, groups
 		Link: d.link.ID, Key: d.link.Key, RefID: d.link.RefID, Baseline: d.link.Baseline, Snapshot: d.ticket,
 		Holds: func(ticket map[string]any) (mapping.Verdict, error) { return d.rule.Decide(ctx, ticket) },
 	}
-	if d.link.Baseline == "" && !judge.Edited(d.ticket.History, d.terms.Matters) {
-		if err := tx.SetBaseline(ctx, d.link.ID, judge.Content(d.ticket, d.terms.Matters)); err != nil {
-			return in, err
-		}
-	}
 	g.askedFor(ctx, d, &in.Ticket)
 	if in.Ticket.Movers, err = g.movers(ctx, tx, d.conn.doc.Name, d.ticket, groups); err != nil {
 		return in, err
@@ -51,6 +46,22 @@ func (g *Gateway) evidence(ctx context.Context, tx *store.Tx, d *dossier, groups
 	}
 	in.Decided, err = g.decisionOf(ctx, tx, d.caze.ID)
 	return in, err
+}
+
+// setBaseline notes what a ticket says when it is read for the first time, unless somebody edited it before, or it may
+// have changed since it was fetched: an update of our own asks for another first reading.
+func (g *Gateway) setBaseline(ctx context.Context, tx *store.Tx, d dossier, c store.Change) error {
+	if d.link.Baseline != "" || judge.Edited(d.ticket.History, d.terms.Matters) {
+		return nil
+	}
+	last, err := tx.ChangeOf(ctx, c.Connection, c.RefID)
+	if errors.Is(err, store.ErrNotFound) || (err == nil && last.Told != c.Told) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return tx.SetBaseline(ctx, d.link.ID, judge.Content(d.ticket, d.terms.Matters))
 }
 
 // otherEvidence is another ticket of the case as fetched; ok is false where it is none.

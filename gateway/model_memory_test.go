@@ -73,7 +73,7 @@ type flight struct {
 	err        error
 }
 
-var memoryRetry = Retry{Attempts: 3, Longest: time.Minute, IndexLag: simLag}.orDefault()
+var memoryRetry = Retry{Attempts: 3, Longest: time.Second, IndexLag: simLag}.orDefault()
 
 func newMemory(w *simWorld, lib *modelLibrary) *memory {
 	m := &memory{w: w, lib: lib, known: map[string]bool{}, leases: map[string]*store.Lease{}, quiet: map[string]time.Time{}, notices: map[string]bool{}, cursors: map[string]string{}}

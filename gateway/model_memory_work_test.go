@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -41,7 +42,10 @@ func (m *memory) call(rep *memoryReplica, f *flight) {
 // record writes what came of a try and what follows, unless the delivery was taken back.
 func (m *memory) record(r int, rep *memoryReplica, f *flight) {
 	now := m.w.clockOf(r)
-	n := rep.worker.outcome(&connection{retry: memoryRetry}, *f.delivery, f.err, now)
+	n := memoryRetry.after(*f.delivery, f.err, now, 0)
+	if errors.Is(f.err, errAlready) || errors.Is(f.err, errLooking) {
+		n = rep.worker.outcome(&connection{retry: memoryRetry}, *f.delivery, f.err, now)
+	}
 	m.quiet[f.connection] = later(m.quiet[f.connection], n.waitUntil)
 	if n.unwell {
 		m.quiet[f.connection] = now.Add(time.Second)
@@ -285,7 +289,7 @@ func (m *memory) judge(r int, link store.Link, f *flight) bool {
 		},
 		Ticket: m.evidence(link, f),
 	}
-	if link.Baseline == "" && !judge.Edited(f.snapshot.History, terms.Matters) {
+	if link.Baseline == "" && !judge.Edited(f.snapshot.History, terms.Matters) && m.change(f.change) != nil {
 		m.linkOf(link.ID).Baseline = judge.Content(f.snapshot, terms.Matters)
 	}
 	if c.decision != nil {

@@ -44,6 +44,9 @@ func (g *Gateway) posted(ctx context.Context, tx *store.Tx, delivery store.Deliv
 	if err := tx.Record(ctx, store.Entry{At: now, CaseID: caze.ID, Kind: "decision." + state, Subject: caze.Connection, Content: map[string]any{"outcome": d.Outcome, "delivery": delivery.ID}}); err != nil {
 		return err
 	}
+	if err := g.readAgain(ctx, tx, d, state, now); err != nil {
+		return err
+	}
 	if d.LinkID == "" {
 		return nil // decided by the clock: every ticket was told when that happened
 	}
@@ -65,6 +68,27 @@ func (g *Gateway) posted(ctx context.Context, tx *store.Tx, delivery store.Deliv
 		return err
 	}
 	return g.writeBack(ctx, tx, caze, link, d, state)
+}
+
+// readAgain has the tickets of an approval read that the source has accepted: the wish to take it back may stand there
+// already, and was refused because nothing had been granted.
+func (g *Gateway) readAgain(ctx context.Context, tx *store.Tx, d store.Decision, state string, now time.Time) error {
+	if state != decisionPosted || d.Outcome != string(connectors.Approved) {
+		return nil
+	}
+	links, err := tx.LinksOfCase(ctx, d.CaseID)
+	if err != nil {
+		return err
+	}
+	for _, l := range live(links) {
+		if l.RefID == "" {
+			continue
+		}
+		if err := g.addChange(ctx, tx, l.Desk, connectors.Change{Ref: connectors.Ref{ID: l.RefID, Key: l.RefKey}}, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // revoked writes what became of a revocation.

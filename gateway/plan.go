@@ -26,6 +26,8 @@ type planInput struct {
 	rules    []*rule          // published rules of the source, by name
 	opened   map[string]*rule // rules the links opened with, by link id
 	source   string
+	received time.Time
+	closed   time.Time // when a finding was last said to be closed; only for one that opens in a closed case
 }
 
 // plan is what is owed for one event.
@@ -78,6 +80,7 @@ func makePlan(ctx context.Context, in planInput) plan {
 	if in.event.Kind == connectors.AccessExpired || in.event.Kind == connectors.AccessFailed {
 		routed = p.ended(in) || routed
 	}
+	p.finding(in)
 	for _, r := range in.rules {
 		if p.apply(ctx, in, r) {
 			routed = true
@@ -114,11 +117,13 @@ func (p *plan) owe(in planInput, r *rule, d mapping.Draft) string {
 	kind := connectors.ActionKind(d.Kind)
 	if kind == connectors.Create {
 		switch {
+		case linked && in.reopened() && r.Rule().Create.Reopen != nil:
+			return p.reopen(in, r, link, d)
 		case linked:
 			return fmt.Sprintf("the case has a ticket at %s already; a rule that should open a second one needs a slot of its own", d.At)
 		case in.decision != nil || p.decision != nil:
 			return "the request was decided before its ticket could be opened"
-		case in.caze.State == caseClosed:
+		case in.caze.State == caseClosed && !in.reopened():
 			return "the request had ended before its ticket could be opened"
 		}
 		link = newLink(in, r, d)
@@ -252,16 +257,18 @@ func (p *plan) note(in planInput, link store.Link, text string) {
 	p.add(in, nil, link, store.Delivery{Purpose: purposeSettle}, connectors.Action{Kind: connectors.Comment, Note: &connectors.Note{Key: key, Body: escape(text)}})
 }
 
-// find returns the case's link to a desk and slot, also one this plan has just made.
-func (p *plan) find(in planInput, desk, slot string) (store.Link, bool) {
+// find returns the case's link to a desk and slot, also one this plan has just made; of several tickets that a finding
+// had in it, the latest.
+func (p *plan) find(in planInput, desk, slot string) (found store.Link, ok bool) {
+	latest := 0
 	for _, links := range [][]store.Link{in.links, p.links} {
 		for _, l := range links {
-			if l.Desk == desk && l.Slot == slot {
-				return l, true
+			if n := turn(l.Slot, slot); l.Desk == desk && n > latest {
+				found, latest = l, n
 			}
 		}
 	}
-	return store.Link{}, false
+	return found, latest > 0
 }
 
 func newLink(in planInput, r *rule, d mapping.Draft) store.Link {

@@ -33,7 +33,7 @@ var errOutdated = errors.New("the catalogue is outdated")
 func (g *Gateway) planBatch(ctx context.Context, c *catalogue) (int, error) {
 	var paused []string
 	for name, conn := range c.connections {
-		if conn.fault != nil || conn.doc.State == "paused" {
+		if conn.fault != nil || conn.doc.State == statePaused {
 			paused = append(paused, name)
 		}
 	}
@@ -66,7 +66,7 @@ func (g *Gateway) planBatch(ctx context.Context, c *catalogue) (int, error) {
 }
 
 func (g *Gateway) planOne(ctx context.Context, tx *store.Tx, c *catalogue, e store.Event) (bool, error) {
-	in := planInput{eventID: e.ID, source: e.Connection, rules: c.rulesFor(e.Connection, e.Kind)}
+	in := planInput{eventID: e.ID, source: e.Connection, received: e.ReceivedAt, rules: c.rulesFor(e.Connection, e.Kind)}
 	if err := json.Unmarshal(e.Normal, &in.event); err != nil {
 		return false, fmt.Errorf("read stored event: %w", err)
 	}
@@ -94,6 +94,11 @@ func (g *Gateway) caseFacts(ctx context.Context, tx *store.Tx, e store.Event, in
 	}
 	if in.links, err = tx.LinksOfCase(ctx, e.CaseID); err != nil {
 		return false, err
+	}
+	if e.Kind == connectors.FindingOpened && in.caze.State == caseClosed {
+		if in.closed, err = g.closedAt(ctx, tx, e); err != nil {
+			return false, err
+		}
 	}
 	in.opened = map[string]*rule{}
 	for _, l := range in.links {
@@ -150,6 +155,8 @@ func (g *Gateway) writePlan(ctx context.Context, tx *store.Tx, e store.Event, in
 		if err := tx.SaveCase(ctx, in.caze); err != nil {
 			return err
 		}
+	}
+	if p.caseState == caseClosed {
 		if err := tx.DropTimers(ctx, in.caze.ID); err != nil {
 			return err
 		}

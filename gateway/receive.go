@@ -193,7 +193,10 @@ func (w *worker) adopt(ctx context.Context, tx *store.Tx, c store.Change, link s
 	return tx.DoneChange(ctx, c)
 }
 
-const watchCursor = "watch"
+const (
+	watchCursor = "watch"
+	watchOpen   = 101 // one more than a desk is asked for by id, so that more than that can be told
+)
 
 // watch asks the desk what changed since the cursor, so that a lost webhook repairs itself. The cursor is stored in
 // the transaction that stores what was found.
@@ -207,7 +210,7 @@ func (w *worker) watch(ctx context.Context, conn *connection, now time.Time) err
 	if err != nil {
 		return err
 	}
-	links, err := w.g.store.OpenLinks(ctx, w.name, "", 100)
+	links, err := w.g.store.OpenLinks(ctx, w.name, "", watchOpen)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ type worker struct {
 	lease   store.Lease
 	renewAt time.Time
 	calls   sync.WaitGroup
+	leasing sync.Mutex // guards lease and renewAt; held while the lease is renewed
 	running atomic.Int32
 	freed   chan struct{}
 
@@ -42,10 +43,16 @@ func newWorker(g *Gateway, name string) *worker {
 	return &worker{g: g, name: name, log: g.log.With("connection", name), freed: make(chan struct{}, 1)}
 }
 
-// run works until ctx ends or the connection is gone. Calls under way are finished; what they claimed is recorded.
+// run works until ctx ends or the connection is gone. Calls under way are finished; what they claimed is recorded. The
+// lease is kept alive beside the work, however long a slow vendor makes it take.
 func (w *worker) run(ctx context.Context) {
+	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var heart sync.WaitGroup
+	heart.Go(func() { w.beat(alive) })
 	defer func() {
 		w.calls.Wait()
+		stop()
+		heart.Wait()
 		w.release()
 	}()
 	for ctx.Err() == nil {
@@ -55,11 +62,11 @@ func (w *worker) run(ctx context.Context) {
 			return
 		}
 		pause := w.g.poll
-		held, err := w.hold(ctx)
+		held, err := w.hold(ctx, conn)
 		switch {
 		case err != nil:
 			w.fail(ctx, "hold lease", err)
-		case held && conn.fault == nil:
+		case held && conn.fault == nil && conn.doc.State == stateActive:
 			var busy bool
 			if busy, pause, err = w.round(ctx, conn); err != nil {
 				w.fail(ctx, "work connection", err)
@@ -78,6 +85,27 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
+// beat renews the lease while it is held.
+func (w *worker) beat(ctx context.Context) {
+	tick := time.NewTicker(leaseTTL / 5)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if w.holding().Epoch == 0 {
+			continue
+		}
+		if conn := w.g.catalogue().connections[w.name]; conn != nil {
+			if _, err := w.hold(ctx, conn); err != nil {
+				w.fail(ctx, "renew lease", err)
+			}
+		}
+	}
+}
+
 func (w *worker) fail(ctx context.Context, what string, err error) {
 	if ctx.Err() == nil {
 		w.log.Error(what, "error", err)
@@ -85,8 +113,10 @@ func (w *worker) fail(ctx context.Context, what string, err error) {
 }
 
 // hold takes or renews the lease. On a lease that is new to us it first takes back what its last holder left running.
-func (w *worker) hold(ctx context.Context) (bool, error) {
-	now := w.g.now()
+func (w *worker) hold(ctx context.Context, conn *connection) (bool, error) {
+	w.leasing.Lock()
+	defer w.leasing.Unlock()
+	now := time.Now() // a lease lives by the database's clock, which no test sets forward
 	if w.lease.Epoch != 0 && now.Before(w.renewAt) {
 		return true, nil
 	}
@@ -99,12 +129,19 @@ func (w *worker) hold(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	if lease.Epoch != w.lease.Epoch {
-		if err := w.takeOver(ctx, lease); err != nil {
+		if err := w.takeOver(ctx, conn, lease); err != nil {
 			return false, err
 		}
 	}
 	w.lease, w.renewAt = lease, now.Add(leaseTTL/3)
 	return true, nil
+}
+
+// holding is the lease as last renewed; its epoch is 0 while another replica has it.
+func (w *worker) holding() store.Lease {
+	w.leasing.Lock()
+	defer w.leasing.Unlock()
+	return w.lease
 }
 
 // acquire takes or renews a lease. It is not interrupted half-way: a lease taken without our knowing would not be given
@@ -120,8 +157,7 @@ func (g *Gateway) acquire(ctx context.Context, name string) (store.Lease, bool, 
 
 // takeOver puts back what a former holder was doing. A create it may have sent is in doubt until its claim has ended
 // and the desk's search has had time to show it.
-func (w *worker) takeOver(ctx context.Context, lease store.Lease) error {
-	conn := w.g.catalogue().connections[w.name]
+func (w *worker) takeOver(ctx context.Context, conn *connection, lease store.Lease) error {
 	now := w.g.now()
 	health := store.Health{Connection: w.name, State: healthWell, Since: now}
 	err := w.g.store.InTx(ctx, func(tx *store.Tx) error {
@@ -157,12 +193,13 @@ func (w *worker) takeOver(ctx context.Context, lease store.Lease) error {
 }
 
 func (w *worker) release() {
-	if w.lease.Epoch == 0 {
+	lease := w.holding()
+	if lease.Epoch == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if err := w.g.store.Release(ctx, w.lease); err != nil {
+	if err := w.g.store.Release(ctx, lease); err != nil {
 		w.log.Error("release lease", "error", err)
 	}
 }
@@ -213,13 +250,13 @@ func (w *worker) free(conn *connection) int {
 // claim takes as many lane heads as there are free places and starts them.
 func (w *worker) claim(ctx context.Context, conn *connection) (int, error) {
 	free := w.free(conn)
-	if free <= 0 || conn.doc.State == "disabled" {
+	if free <= 0 {
 		return 0, nil
 	}
 	var claimed []store.Delivery
 	now := w.g.now()
 	err := w.g.store.InTx(ctx, func(tx *store.Tx) (err error) {
-		claimed, err = tx.Claim(ctx, w.lease, now, now.Add(conn.claimTTL()), free)
+		claimed, err = tx.Claim(ctx, w.holding(), now, now.Add(conn.claimTTL()), free)
 		return err
 	})
 	if err != nil {

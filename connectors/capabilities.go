@@ -3,6 +3,7 @@ package connectors
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -92,12 +93,32 @@ type (
 	Marker interface {
 		Unverified() []string
 	}
+	// Sampler offers payloads as the vendor documents them, to try a connection with. They are received as they are.
+	Sampler interface {
+		Samples() []Sample
+	}
+	// Exampler is a Config that shows the least an operator has to write: the settings of a Connection document, which
+	// open as they are.
+	Exampler interface {
+		Example() string
+	}
 )
 
 // EventType is one kind of event and the fields its Data may have.
 type EventType struct {
 	Kind string  `json:"kind"`
 	Data []Field `json:"data"`
+}
+
+// Sample is one payload of a source, without credentials.
+type Sample struct {
+	Kind        string      // of the event it becomes
+	Name        string      // tells samples of one source apart
+	ContentType string      // empty: application/json
+	Header      http.Header // besides the content type
+	Query       string      // of the URL it is sent to
+	Body        []byte
+	Template    string // what is entered at the vendor so that it sends such a payload; empty where it needs nothing
 }
 
 // ActionKind is what an action asks of a vendor.
@@ -340,4 +361,44 @@ func Unverified(c Connector) []string {
 		return m.Unverified()
 	}
 	return nil
+}
+
+// Samples offers payloads to try c with, none where it has none.
+func Samples(c Connector) []Sample {
+	if s, ok := c.(Sampler); ok {
+		return s.Samples()
+	}
+	return nil
+}
+
+// Example returns the least settings of c, empty where it shows none.
+func Example(c Config) string {
+	if e, ok := c.(Exampler); ok {
+		return e.Example()
+	}
+	return ""
+}
+
+// Capabilities names what c can do besides Ping, in the order of a request's way through it.
+func Capabilities(c Connector) []string {
+	_, receives := AsReceiver(c)
+	_, watches := AsWatcher(c)
+	_, describes := AsDescriber(c)
+	_, knowsPeople := AsDirectory(c)
+	_, samples := c.(Sampler)
+	var can []string
+	for _, one := range []struct {
+		name string
+		has  bool
+	}{
+		{"receive", receives}, {"create", Can(c, Create)}, {"find", CanFind(c)}, {"update", Can(c, Update)}, {"comment", Can(c, Comment)},
+		{"transition", Can(c, Transition)}, {"attach", Can(c, Attach)}, {"fetch", CanFetch(c)}, {"watch", watches}, {"describe", describes},
+		{"directory", knowsPeople}, {"send", Can(c, Send)}, {"decide", Can(c, Decide)}, {"revoke", Can(c, Revoke)}, {"state", CanAskState(c)},
+		{"sample", samples},
+	} {
+		if one.has {
+			can = append(can, one.name)
+		}
+	}
+	return can
 }

@@ -11,6 +11,7 @@ package connectors
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -266,6 +267,9 @@ type Request struct {
 	Body   []byte
 	Peer   netip.Addr
 	Time   time.Time // when we received it
+
+	Certificate *x509.Certificate // the client's, as our own listener verified it; nil: none
+	Proxied     bool              // it came through a trusted proxy, whose headers are believed
 }
 
 // Received is what a request turned out to carry. Reply, when set, makes the answer after everything was committed;

@@ -2,6 +2,8 @@ package connectors
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -51,6 +53,33 @@ func (s Secret) Equal(other Secret) bool {
 	return s.way == other.way && *s.text == *other.text
 }
 
+// Mark is a short name for the reference, the same as long as that is the same. It tells nothing of the credential.
+func (s Secret) Mark() string {
+	if s.text == nil || s.way == byValue {
+		return ""
+	}
+	return mark(string(s.way), *s.text)
+}
+
+// Where says in words where the credential is kept.
+func (s Secret) Where() string {
+	switch {
+	case s.text == nil:
+		return "nowhere"
+	case s.way == byEnv:
+		return "environment variable " + *s.text
+	case s.way == byFile:
+		return "file " + *s.text
+	default:
+		return "in the document"
+	}
+}
+
+func mark(way, text string) string {
+	sum := sha256.Sum256([]byte(way + " " + text))
+	return hex.EncodeToString(sum[:4])
+}
+
 const redacted = "[secret]"
 
 func (s Secret) String() string               { return redacted }
@@ -95,7 +124,7 @@ func (s *Secret) UnmarshalYAML(ctx context.Context, node ast.Node) error {
 				return fmt.Errorf("seal secret: %w", err)
 			}
 			found = Secret{bySealed, &sealed}
-			if err := writeSealed(m, sealed); err != nil {
+			if err := rewrite(m, bySealed, sealed); err != nil {
 				return fmt.Errorf("write sealed secret: %w", err)
 			}
 		}
@@ -119,9 +148,9 @@ func scalarText(node ast.Node) (string, bool) {
 	}
 }
 
-// writeSealed replaces {value: x} by {sealed: y} in the syntax tree the document is printed from.
-func writeSealed(m *ast.MappingNode, sealed string) error {
-	fresh, err := yaml.ValueToNode(yaml.MapSlice{{Key: "sealed", Value: sealed}})
+// rewrite replaces {value: x} by {sealed: y}, or another way, in the syntax tree the document is printed from.
+func rewrite(m *ast.MappingNode, to way, text string) error {
+	fresh, err := yaml.ValueToNode(yaml.MapSlice{{Key: string(to), Value: text}})
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,9 @@ type Verification struct {
 	Token            *TokenCheck       `yaml:"token,omitempty"`
 	HMAC             *HMACCheck        `yaml:"hmac,omitempty"`
 	StandardWebhooks *StandardWebhooks `yaml:"standard_webhooks,omitempty"`
+	OAuth            *OAuthCheck       `yaml:"oauth,omitempty"`
+	Certificate      *CertificateCheck `yaml:"certificate,omitempty"`
+	Issuer           *IssuerCheck      `yaml:"issuer,omitempty"`
 }
 
 // BasicCheck wants HTTP Basic credentials.
@@ -56,4 +59,33 @@ type HMACCheck struct {
 type StandardWebhooks struct {
 	Window  time.Duration `yaml:"window"`
 	Secrets []Secret      `yaml:"secrets"` // whsec_... or base64
+}
+
+// OAuthCheck wants an access token that our own token endpoint gave to this client: by the client credentials grant
+// where there are client secrets, by the password grant where there are passwords. Client secrets made by the program
+// are kept beside the document and count as well.
+type OAuthCheck struct {
+	ClientID      string   `yaml:"client_id"` // names the connection to the token endpoint; default: the connection's name
+	ClientSecrets []Hashed `yaml:"client_secrets"`
+	User          string   `yaml:"user"` // of the password grant
+	Passwords     []Hashed `yaml:"passwords"`
+}
+
+// CertificateCheck wants a client certificate, verified by our own listener, or by a trusted proxy that passes it on
+// in a header. Of every list that is given one entry must match.
+type CertificateCheck struct {
+	Subjects     []string `yaml:"subjects"`     // as RFC 2253 writes them: CN=epm,O=Example
+	SANs         []string `yaml:"sans"`         // DNS names, addresses, URIs, mail addresses
+	Fingerprints []string `yaml:"fingerprints"` // SHA-256 of the certificate, in hex
+	Header       string   `yaml:"header"`       // of the proxy; empty: our own listener saw the certificate
+}
+
+// IssuerCheck wants a JWT access token of an outside issuer. Its keys are found by OpenID Connect discovery and asked
+// for by the connection's outbound rules.
+type IssuerCheck struct {
+	URL      string            `yaml:"url"`      // exactly as the tokens' iss has it
+	Audience string            `yaml:"audience"` // one of the tokens' aud
+	Subject  string            `yaml:"subject"`  // the tokens' sub
+	Claims   map[string]string `yaml:"claims"`   // further claims and their text; of a list, one entry
+	Skew     time.Duration     `yaml:"skew"`     // how far the issuer's clock may be off; default 1m
 }

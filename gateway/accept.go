@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -15,9 +16,11 @@ import (
 
 // Refusal is why a request was not taken. Text is for the sender and holds nothing secret.
 type Refusal struct {
-	Status int
-	Text   string
-	Cause  error // for our log
+	Status     int
+	Text       string
+	Cause      error         // for our log
+	Challenge  string        // the scheme asked for in WWW-Authenticate; empty: Basic
+	RetryAfter time.Duration // when to come back; 0: it is not said
 }
 
 func (r *Refusal) Error() string { return r.Text }
@@ -56,25 +59,26 @@ func (g *Gateway) Accept(ctx context.Context, name, pathToken string, r connecto
 		}
 		return Accepted{}, &Refusal{Status: http.StatusNotFound, Text: "there is no such connection"}
 	}
-	if err := c.verifier.Verify(r, pathToken); err != nil {
-		return Accepted{}, &Refusal{Status: http.StatusUnauthorized, Text: "the credentials or the signature are missing or wrong", Cause: err}
-	}
-	if c.doc.State == stateDisabled {
-		return Accepted{}, &Refusal{Status: http.StatusForbidden, Text: "this connection is disabled"}
+	r, err := g.admit(ctx, c, pathToken, r)
+	if err != nil {
+		return Accepted{}, err
 	}
 	received, err := c.receiver.Receive(ctx, r)
 	if err != nil {
 		return g.notUnderstood(ctx, c, r, err)
 	}
-	for _, e := range received.Events {
-		if _, err := json.Marshal(e); err != nil {
+	arrivals := make([]store.Arrival, len(received.Events))
+	for i, e := range received.Events {
+		normal, err := json.Marshal(e)
+		if err != nil {
 			return g.quarantine(ctx, c, r, "the event cannot be stored: "+err.Error())
 		}
 		if reason := c.wrongTenant(e); reason != "" {
 			return g.quarantine(ctx, c, r, reason)
 		}
+		arrivals[i] = arrivalOf(c, r, e, normal)
 	}
-	accepted, err := g.commit(ctx, c, r, received)
+	accepted, err := g.commit(ctx, c, received, arrivals)
 	if err != nil || received.Reply == nil {
 		return accepted, err
 	}
@@ -123,7 +127,7 @@ func (g *Gateway) notUnderstood(ctx context.Context, c *connection, r connectors
 		return Accepted{}, &Refusal{Status: http.StatusUnsupportedMediaType, Text: wrong.Advice}
 	}
 	if errors.Is(err, connectors.ErrForged) {
-		return Accepted{}, &Refusal{Status: http.StatusUnauthorized, Text: "the credentials or the signature are missing or wrong", Cause: err}
+		return Accepted{}, &Refusal{Status: http.StatusUnauthorized, Text: wrongCredentials, Cause: err}
 	}
 	if malformed, ok := errors.AsType[*connectors.Malformed](err); ok {
 		return g.quarantine(ctx, c, r, malformed.Reason)
@@ -156,19 +160,15 @@ func (g *Gateway) quarantine(ctx context.Context, c *connection, r connectors.Re
 	return Accepted{Status: c.doc.Inbound.QuarantineStatus, Quarantine: receipts[0].QuarantineID, Quarantined: true, Reason: reason}, nil
 }
 
-func (g *Gateway) commit(ctx context.Context, c *connection, r connectors.Request, received connectors.Received) (Accepted, error) {
+func (g *Gateway) commit(ctx context.Context, c *connection, received connectors.Received, arrivals []store.Arrival) (Accepted, error) {
 	accepted := Accepted{Status: c.doc.Inbound.Status, Changes: len(received.Changes)}
 	if len(received.Changes) > 0 {
 		if err := g.noteChanges(ctx, c.doc.Name, received.Changes); err != nil {
 			return Accepted{}, err
 		}
 	}
-	if len(received.Events) == 0 {
+	if len(arrivals) == 0 {
 		return accepted, nil
-	}
-	arrivals := make([]store.Arrival, len(received.Events))
-	for i, e := range received.Events {
-		arrivals[i] = arrival(c, r, e)
 	}
 	receipts, err := g.commits.add(ctx, arrivals)
 	if err != nil {
@@ -180,11 +180,16 @@ func (g *Gateway) commit(ctx context.Context, c *connection, r connectors.Reques
 
 // arrival is what is stored of one event.
 func arrival(c *connection, r connectors.Request, e connectors.Event) store.Arrival {
+	return arrivalOf(c, r, e, mustJSON(e))
+}
+
+// arrivalOf is arrival for an event whose normalised form was written already.
+func arrivalOf(c *connection, r connectors.Request, e connectors.Event, normal json.RawMessage) store.Arrival {
 	return store.Arrival{
 		Parent: e.Parent,
 		Event: store.Event{
 			Connection: c.doc.Name, Dedupe: e.Dedupe, Kind: e.Kind, Tenant: e.Tenant, RequestID: e.RequestID,
-			ReceivedAt: r.Time, Body: r.Body, ContentType: r.Header.Get("Content-Type"), Normal: mustJSON(e), Test: e.Test,
+			ReceivedAt: r.Time, Body: r.Body, ContentType: r.Header.Get("Content-Type"), Normal: normal, Test: e.Test,
 		},
 		Case: store.Case{
 			Connection: c.doc.Name, Tenant: e.Tenant, RequestID: e.RequestID, Kind: e.Kind,
@@ -206,117 +211,22 @@ func value(e store.Event) (map[string]any, error) {
 	return v, nil
 }
 
-// committer groups arrivals: requests that arrive together are committed together, which is what a disk can do
-// quickly. A group that fails is tried again one by one, so that a bad arrival harms only itself.
-type committer struct {
-	store *store.Store
-	queue chan commit
-}
-
-type commit struct {
-	arrivals []store.Arrival
-	done     chan committed
-}
-
-type committed struct {
-	receipts []store.Receipt
-	err      error
-}
-
-const largestGroup = 256
-
-func newCommitter(s *store.Store) *committer {
-	return &committer{store: s, queue: make(chan commit, 2*largestGroup)}
-}
-
-// add waits until the arrivals are durable. When ctx ends first the outcome is unknown to the caller, and a repeated
-// request is recognised as a duplicate.
-func (c *committer) add(ctx context.Context, arrivals []store.Arrival) ([]store.Receipt, error) {
-	done := make(chan committed, 1)
-	select {
-	case c.queue <- commit{arrivals, done}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// storeArrivals stores what requests brought that arrived together; each request has receipts of its own.
+func storeArrivals(ctx context.Context, tx *store.Tx, requests [][]store.Arrival) ([][]store.Receipt, error) {
+	all := requests[0]
+	if len(requests) > 1 {
+		all = slices.Concat(requests...)
 	}
-	select {
-	case result := <-done:
-		return result.receipts, result.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// run commits until ctx ends and then answers what still waits.
-func (c *committer) run(ctx context.Context) {
-	for {
-		select {
-		case first := <-c.queue:
-			c.flush(c.gather(first))
-		case <-ctx.Done():
-			for {
-				select {
-				case first := <-c.queue:
-					c.flush(c.gather(first))
-				default:
-					return
-				}
-			}
-		}
-	}
-}
-
-func (c *committer) gather(first commit) []commit {
-	group := []commit{first}
-	for n := len(first.arrivals); n < largestGroup; {
-		select {
-		case next := <-c.queue:
-			group = append(group, next)
-			n += len(next.arrivals)
-		default:
-			return group
-		}
-	}
-	return group
-}
-
-// flush commits a group. It runs under a deadline of its own: a request that gave up must not take others with it.
-func (c *committer) flush(group []commit) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	var all []store.Arrival
-	for _, one := range group {
-		all = append(all, one.arrivals...)
-	}
-	receipts, err := c.write(ctx, all)
-	if err != nil && len(group) > 1 {
-		for _, one := range group {
-			receipts, err := c.write(ctx, one.arrivals)
-			one.done <- committed{receipts, err}
-		}
-		return
-	}
-	for _, one := range group {
-		if err != nil {
-			one.done <- committed{nil, err}
-			continue
-		}
-		one.done <- committed{receipts[:len(one.arrivals)], nil}
-		receipts = receipts[len(one.arrivals):]
-	}
-}
-
-func (c *committer) write(ctx context.Context, arrivals []store.Arrival) (receipts []store.Receipt, err error) {
-	err = c.store.InTx(ctx, func(tx *store.Tx) error {
-		receipts, err = tx.Accept(ctx, arrivals)
-		if err == nil {
-			tx.Wake(wakePlan)
-		}
-		return err
-	})
+	receipts, err := tx.Accept(ctx, all)
 	if err != nil {
-		return nil, fmt.Errorf("commit events: %w", err)
+		return nil, err
 	}
-	return receipts, nil
+	tx.Wake(wakePlan)
+	each := make([][]store.Receipt, len(requests))
+	for i, r := range requests {
+		each[i], receipts = receipts[:len(r)], receipts[len(r):]
+	}
+	return each, nil
 }
 
 const wakePlan = "plan"

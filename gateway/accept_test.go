@@ -33,7 +33,7 @@ func commits(t *testing.T, g *Gateway) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		g.commits.run(ctx)
+		g.commits.run(ctx, 1)
 	}()
 	t.Cleanup(func() { stop(); <-done })
 }
@@ -157,15 +157,17 @@ func TestABadArrivalHarmsOnlyItself(t *testing.T) {
 	if _, err := g.store.DB().ExecContext(t.Context(), `CREATE TRIGGER refuse BEFORE INSERT ON events WHEN NEW.kind = 'poison' BEGIN SELECT RAISE(ABORT, 'poisoned'); END`); err != nil {
 		t.Fatal(err)
 	}
-	var group []commit
+	var group []waiting[[]store.Arrival, []store.Receipt]
+	var answers []chan outcome[[]store.Receipt]
 	for _, a := range []store.Arrival{arriving("r-1", "access.requested"), arriving("r-2", "poison"), arriving("r-3", "access.requested")} {
-		group = append(group, commit{[]store.Arrival{a}, make(chan committed, 1)})
+		done := make(chan outcome[[]store.Receipt], 1)
+		group, answers = append(group, waiting[[]store.Arrival, []store.Receipt]{[]store.Arrival{a}, done}), append(answers, done)
 	}
 	g.commits.flush(group)
-	for i, one := range group {
-		result := <-one.done
-		if bad := i == 1; (result.err != nil) != bad || (len(result.receipts) == 1) == bad {
-			t.Errorf("arrival %d: %+v", i+1, result)
+	for i, done := range answers {
+		o := <-done
+		if bad := i == 1; (o.err != nil) != bad || (len(o.result) == 1) == bad {
+			t.Errorf("arrival %d: %+v", i+1, o)
 		}
 	}
 	for id, kept := range map[string]bool{"r-1": true, "r-2": false, "r-3": true} {
@@ -178,13 +180,13 @@ func TestABadArrivalHarmsOnlyItself(t *testing.T) {
 func TestCommitterAnswersWhatWaitsBeforeItStops(t *testing.T) {
 	t.Parallel()
 	g := newTestGateway(t)
-	waiting := commit{[]store.Arrival{arriving("r-1", "access.requested")}, make(chan committed, 1)}
-	g.commits.queue <- waiting
+	done := make(chan outcome[[]store.Receipt], 1)
+	g.commits.queue <- waiting[[]store.Arrival, []store.Receipt]{[]store.Arrival{arriving("r-1", "access.requested")}, done}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
-	g.commits.run(stopped)
-	if result := <-waiting.done; result.err != nil || len(result.receipts) != 1 {
-		t.Errorf("got %+v, want a receipt", result)
+	g.commits.run(stopped, 1)
+	if o := <-done; o.err != nil || len(o.result) != 1 {
+		t.Errorf("got %+v, want a receipt", o)
 	}
 }
 
@@ -202,7 +204,7 @@ func TestGroupsAreBounded(t *testing.T) {
 	t.Parallel()
 	g := newTestGateway(t)
 	for range largestGroup + 10 {
-		g.commits.queue <- commit{arrivals: make([]store.Arrival, 1)}
+		g.commits.queue <- waiting[[]store.Arrival, []store.Receipt]{}
 	}
 	if n := len(g.commits.gather(<-g.commits.queue)); n != largestGroup {
 		t.Errorf("a group has %d commits, want %d", n, largestGroup)

@@ -27,7 +27,8 @@ const (
 type catalogue struct {
 	version     int64
 	connections map[string]*connection
-	rules       map[string][]*rule // by source, in order of name
+	clients     map[string]*connection // that take tokens of our own, by client id
+	rules       map[string][]*rule     // by source, in order of name
 	policies    map[string]policy
 	tables      map[string]*mapping.Table
 	people      map[string]*mapping.People
@@ -42,7 +43,7 @@ type policy struct {
 
 func emptyCatalogue() *catalogue {
 	return &catalogue{
-		connections: map[string]*connection{}, rules: map[string][]*rule{}, policies: map[string]policy{},
+		connections: map[string]*connection{}, clients: map[string]*connection{}, rules: map[string][]*rule{}, policies: map[string]policy{},
 		tables: map[string]*mapping.Table{}, people: map[string]*mapping.People{}, humans: map[string]bool{}, ruleNames: map[string]bool{},
 	}
 }
@@ -116,6 +117,7 @@ func newCatalogue(ctx context.Context, o opener, docs []store.Document, version 
 			fault(d, fmt.Errorf("there is no kind %q; there are Connection, Rule, Policy, Table and People", d.Kind))
 		}
 	}
+	faults = append(faults, c.addClients()...)
 	for _, name := range sortedKeys(c.policies) {
 		fault(store.Document{Kind: kindPolicy, Name: name}, c.checkPolicy(c.policies[name]))
 	}
@@ -150,6 +152,26 @@ func (c *catalogue) addConnection(ctx context.Context, o opener, d store.Documen
 	conn.version = d.Version
 	c.connections[d.Name] = conn
 	return nil
+}
+
+// addClients finds the connections whose senders ask our token endpoint. A client id names one of them.
+func (c *catalogue) addClients() []*Fault {
+	var faults []*Fault
+	taken := map[string]string{}
+	for _, name := range sortedKeys(c.connections) {
+		conn := c.connections[name]
+		if conn.verifier == nil || conn.verifier.OAuth() == nil {
+			continue
+		}
+		id := conn.verifier.OAuth().ClientID
+		if first, ok := taken[id]; ok {
+			faults = append(faults, &Fault{Kind: kindConnection, Name: name, Err: fmt.Errorf("inbound.verify.oauth.client_id: %s has the client id %q already", first, id)})
+			delete(c.clients, id) // rather nobody than the wrong one
+			continue
+		}
+		taken[id], c.clients[id] = name, conn
+	}
+	return faults
 }
 
 func (c *catalogue) addPeople(d store.Document) error {

@@ -2,11 +2,13 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"strings"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"golang.org/x/time/rate"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/verify"
@@ -40,6 +43,8 @@ type Inbound struct {
 	Status           int                     `yaml:"status"`            // answer to an accepted event; default 202
 	QuarantineStatus int                     `yaml:"quarantine_status"` // answer to a body kept in quarantine; default 422
 	MaxBody          int64                   `yaml:"max_body"`          // bytes; default 1 MiB
+	From             []string                `yaml:"from"`              // networks and addresses requests may come from; none: any
+	Rate             *RateSettings           `yaml:"rate"`              // none: no limit
 }
 
 // DeliverySettings bound the calls a connection makes.
@@ -85,6 +90,9 @@ type connection struct {
 	connector connectors.Connector
 	receiver  connectors.Receiver // nil: nothing arrives here
 	verifier  *verify.Verifier    // nil when receiver is
+	from      []netip.Prefix      // none: requests may come from anywhere
+	rate      *rate.Limiter       // of requests; nil: none
+	issuing   *rate.Limiter       // of access tokens
 	retry     Retry
 	fault     error // why the stored document cannot be used; nothing else is set then
 }
@@ -97,6 +105,8 @@ type opener struct {
 	vault   *connectors.Vault
 	log     *slog.Logger
 	now     func() time.Time
+	hashes  *verify.Hashes
+	tokens  *tokens // nil: nothing is received
 }
 
 // open decodes and checks one document and builds its connector. Secrets given as {value: ...} are sealed; the text
@@ -116,6 +126,10 @@ func (o opener) open(ctx context.Context, text []byte, stored string) (*connecti
 		seal, err := o.vault.Seal(value)
 		seals[value] = seal
 		return seal, err
+	})
+	ctx = connectors.WithHasher(ctx, func(value string) (string, error) {
+		sealed++
+		return o.hash(ctx, value, stored)
 	})
 	file, err := parser.ParseBytes(text, parser.ParseComments)
 	if err != nil {
@@ -138,33 +152,54 @@ func (o opener) open(ctx context.Context, text []byte, stored string) (*connecti
 	return c, text, nil
 }
 
+// hash returns the hash to store of a typed credential: one that is stored already, where that is of the same.
+func (o opener) hash(ctx context.Context, value, stored string) (string, error) {
+	for _, m := range kept(stored, "argon2id") {
+		var known string
+		if decode(ctx, m.Values[0].Value, &known) != nil {
+			continue
+		}
+		if same, err := o.hashes.Match(ctx, value, known); err == nil && same {
+			return known, nil
+		}
+	}
+	return verify.Hash(value), ctx.Err()
+}
+
 // seals returns what a stored document holds sealed with the key in use, by value.
 func (o opener) seals(ctx context.Context, stored string) map[string]string {
 	known := map[string]string{}
+	for _, m := range kept(stored, "sealed") {
+		var text string
+		var secret connectors.Secret
+		if decode(ctx, m.Values[0].Value, &text) != nil || decode(ctx, m, &secret) != nil || !strings.HasPrefix(text, o.vault.Current+":") {
+			continue
+		}
+		if value, err := o.vault.Reveal(secret); err == nil {
+			known[value] = text
+		}
+	}
+	return known
+}
+
+// kept returns the credentials of a stored document that are kept in one way. In what cannot be read there are none.
+func kept(stored, way string) []*ast.MappingNode {
 	file, err := parser.ParseBytes([]byte(stored), 0)
 	if err != nil {
-		return known // what cannot be read is sealed afresh
+		return nil
 	}
+	var found []*ast.MappingNode
 	for _, d := range file.Docs {
 		if d.Body == nil {
 			continue
 		}
 		for _, node := range ast.Filter(ast.MappingType, d.Body) {
-			m, ok := node.(*ast.MappingNode)
-			if !ok || len(m.Values) != 1 || m.Values[0].Key.String() != "sealed" {
-				continue
-			}
-			var text string
-			var secret connectors.Secret
-			if decode(ctx, m.Values[0].Value, &text) != nil || decode(ctx, m, &secret) != nil || !strings.HasPrefix(text, o.vault.Current+":") {
-				continue
-			}
-			if value, err := o.vault.Reveal(secret); err == nil {
-				known[value] = text
+			if m, ok := node.(*ast.MappingNode); ok && len(m.Values) == 1 && m.Values[0].Key.String() == way {
+				found = append(found, m)
 			}
 		}
 	}
-	return known
+	return found
 }
 
 func decode(ctx context.Context, node ast.Node, v any) error {
@@ -195,11 +230,20 @@ func (o opener) build(ctx context.Context, doc ConnectionDoc) (*connection, erro
 	c.retry = Retry{Attempts: doc.Delivery.Attempts, First: doc.Delivery.First, Longest: doc.Delivery.Longest, IndexLag: connectors.IndexLag(c.connector)}.orDefault()
 	if r, ok := connectors.AsReceiver(c.connector); ok {
 		c.receiver = r
-		c.verifier, err = verify.New(connectors.DefaultVerification(c.connector), doc.Inbound.Verify, o.vault, o.now)
+		env := verify.Env{Vault: o.vault, Now: o.now, Client: client, Hashes: o.hashes}
+		if o.tokens != nil {
+			env.Tokens = func(ctx context.Context, clientID, token string) error {
+				return o.tokens.check(ctx, doc.Name, clientID, token)
+			}
+		}
+		c.verifier, err = verify.New(connectors.DefaultVerification(c.connector), doc.Inbound.Verify, env)
 		if err != nil {
 			return nil, fmt.Errorf("inbound.verify: %w", err)
 		}
 	}
+	c.issuing = rate.NewLimiter(issueRate, issueBurst)
+	c.rate, _ = doc.Inbound.Rate.limiter() // both were validated
+	c.from, _ = networks(doc.Inbound.From)
 	return c, nil
 }
 
@@ -230,11 +274,20 @@ func (d *ConnectionDoc) validate(vendors map[string]func() connectors.Config) er
 	if d.Inbound.QuarantineStatus < 200 || d.Inbound.QuarantineStatus > 599 {
 		faults = append(faults, errors.New("inbound.quarantine_status: an HTTP status from 200 to 599"))
 	}
+	if o := d.Inbound.Verify.OAuth; o != nil {
+		o.ClientID = cmp.Or(o.ClientID, d.Name)
+	}
 	if d.Inbound.MaxBody == 0 {
 		d.Inbound.MaxBody = defaultMaxBody
 	}
 	if d.Inbound.MaxBody < 0 || d.Inbound.MaxBody > 64<<20 {
 		faults = append(faults, errors.New("inbound.max_body: at most 64 MiB"))
+	}
+	if _, err := d.Inbound.Rate.limiter(); err != nil {
+		faults = append(faults, err)
+	}
+	if _, err := networks(d.Inbound.From); err != nil {
+		faults = append(faults, err)
 	}
 	if d.Delivery.Concurrency == 0 {
 		d.Delivery.Concurrency = defaultConcurrency

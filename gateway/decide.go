@@ -206,8 +206,11 @@ func (g *Gateway) recordDecision(ctx context.Context, tx *store.Tx, d dossier, d
 	return g.settleOthers(ctx, tx, d, decision)
 }
 
-// owePost owes the decision, or its revocation, to the source.
+// owePost owes the decision, or its revocation, to the source. A decision on a test is owed to nobody.
 func (g *Gateway) owePost(ctx context.Context, tx *store.Tx, d dossier, decision store.Decision, kind connectors.ActionKind) error {
+	if d.event.Test {
+		return g.keepTest(ctx, tx, d, decision)
+	}
 	var ids map[string]string
 	if source := g.catalogue().connections[d.caze.Connection]; source != nil && source.connector != nil {
 		ids = decisionIDs(source.connector, d.event.Data)
@@ -264,6 +267,10 @@ func (g *Gateway) revoke(ctx context.Context, tx *store.Tx, d dossier, v judge.V
 	decision, err := tx.DecisionOf(ctx, d.caze.ID)
 	if err != nil {
 		return err
+	}
+	if d.event.Test {
+		v.Code, v.Text = judge.NotRevocable, "this is a test, and no access was given"
+		return g.refuse(ctx, tx, d, v)
 	}
 	source := g.catalogue().connections[d.caze.Connection]
 	if source == nil || source.connector == nil || !connectors.Can(source.connector, connectors.Revoke) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -14,32 +15,55 @@ import (
 // errLooking is the outcome of a create that is in doubt and was only looked for: nothing was sent.
 var errLooking = &connectors.Error{Kind: connectors.Temporary, Err: errors.New("the answer to create was lost; looking for the ticket until the desk's search must show it")}
 
+// result is what came of one try.
+type result struct {
+	worker   *worker
+	delivery store.Delivery
+	action   connectors.Action
+	done     connectors.Done
+	next     next
+	err      error
+	started  time.Time
+	ended    time.Time
+	health   *store.Health // what the try says of the connection, where that changed
+}
+
 // deliver makes one try at a claimed delivery and records what came of it, in one transaction with everything that
-// follows from it. No transaction is open during the call.
+// follows from it. No transaction is open during the call, and the next call need not wait for the recording.
 func (w *worker) deliver(ctx context.Context, conn *connection, d store.Delivery) {
-	started := w.g.now()
+	r := w.call(ctx, conn, d)
+	w.leave()
+	fenced, err := w.g.results.add(ctx, r)
+	if r.health != nil {
+		w.storing.Add(-1)
+	}
+	switch {
+	case err != nil:
+		// The claim runs out and the delivery is taken back; a create is then in doubt.
+		w.log.Error("record attempt", "delivery", d.ID, "error", err)
+	case fenced != nil:
+		w.log.Warn("result dropped: another worker has the delivery", "delivery", d.ID)
+	}
+	w.g.step("deliver.recorded")
+}
+
+func (w *worker) call(ctx context.Context, conn *connection, d store.Delivery) result {
+	r := result{worker: w, delivery: d, started: w.g.now()}
 	callCtx, cancel := context.WithTimeout(ctx, conn.doc.Delivery.Timeout)
 	defer cancel()
 	w.g.step("deliver.before_call")
-	action, done, callErr := w.try(callCtx, conn, d)
+	r.action, r.done, r.err = w.try(callCtx, conn, d)
 	w.g.step("deliver.after_call")
-	ended := w.g.now()
-	n := w.outcome(conn, d, callErr, ended)
-	health, changed := w.learn(conn, n, callErr, ended)
-	w.logAttempt(d, n, callErr, ended.Sub(started))
-	err := w.g.store.InTx(ctx, func(tx *store.Tx) error {
-		if err := w.record(ctx, tx, d, action, done, n, callErr, started, ended); err != nil || !changed {
-			return err
-		}
-		return tx.SetHealth(ctx, health)
-	})
-	if errors.Is(err, store.ErrConflict) {
-		w.log.Warn("result dropped: another worker has the delivery", "delivery", d.ID)
-	} else if err != nil {
-		// The claim runs out and the delivery is taken back; a create is then in doubt.
-		w.log.Error("record attempt", "delivery", d.ID, "error", err)
+	r.ended = w.g.now()
+	r.next = w.outcome(conn, d, r.err, r.ended)
+	w.storing.Add(1)
+	if health, changed := w.learn(conn, r.next, r.err, r.ended); changed {
+		r.health = &health
+	} else {
+		w.storing.Add(-1)
 	}
-	w.g.step("deliver.recorded")
+	w.logAttempt(d, r.next, r.err, r.ended.Sub(r.started))
+	return r
 }
 
 // try performs the action. What only became known since planning, the ticket's ref, is filled in here.
@@ -144,44 +168,102 @@ func countsAgainst(err error) bool {
 	return e.Kind == connectors.Temporary && (e.Status == 0 || e.Status >= 500)
 }
 
-// record writes the attempt, the delivery's next state and what follows from it.
-func (w *worker) record(ctx context.Context, tx *store.Tx, d store.Delivery, a connectors.Action, done connectors.Done, n next, err error, started, ended time.Time) error {
-	attempt := store.Attempt{ID: store.NewID(), DeliveryID: d.ID, N: d.Attempts, StartedAt: started, EndedAt: ended, Outcome: outcomeName(n, err)}
-	if err != nil && n.state != stateDelivered {
-		attempt.Status, attempt.Error = connectors.AsError(err).Status, err.Error()
+// storeResults writes the attempts, the deliveries' next states and what follows from them. The answer has an error
+// for each delivery that another worker has taken back meanwhile: nothing of it is written.
+func (g *Gateway) storeResults(ctx context.Context, tx *store.Tx, results []result) ([]error, error) {
+	done := make([]store.Finished, len(results))
+	for i, r := range results {
+		done[i] = store.Finished{Delivery: r.delivery, Finish: r.finish()}
 	}
-	if err := tx.Finish(ctx, d, store.Finish{
-		State: n.state, Due: n.due, InDoubt: n.inDoubt, DoubtUntil: n.doubtUntil, UsedAttempt: n.usedAttempt,
-		Error: attempt.Error, At: ended, Attempt: attempt,
-	}); err != nil {
+	lost, err := tx.FinishMany(ctx, done)
+	if err != nil {
+		return nil, err
+	}
+	fenced := make([]error, len(results))
+	var kept []result
+	var entries []store.Entry
+	for i, r := range results {
+		if slices.Contains(lost, r.delivery.ID) {
+			fenced[i] = store.ErrConflict
+			continue
+		}
+		kept = append(kept, r)
+		entries = append(entries, r.entry(done[i].Finish.Attempt))
+	}
+	if err := tx.RecordAll(ctx, entries); err != nil {
+		return nil, err
+	}
+	return fenced, g.follow(ctx, tx, kept)
+}
+
+// follow writes what follows from tries: tickets linked or to be read anew, decisions posted, connections unwell.
+func (g *Gateway) follow(ctx context.Context, tx *store.Tx, results []result) error {
+	var created []result
+	for _, r := range results {
+		if r.action.Kind == connectors.Create && r.next.state == stateDelivered {
+			created = append(created, r)
+		}
+	}
+	if err := g.linkedAll(ctx, tx, created); err != nil {
 		return err
 	}
-	content := map[string]any{"delivery": d.ID, "action": d.Kind, "purpose": d.Purpose, "attempt": d.Attempts, "outcome": attempt.Outcome, "ms": ended.Sub(started).Milliseconds()}
+	for _, r := range results {
+		var err error
+		switch {
+		case r.action.Kind == connectors.Update && r.next.state == stateDelivered:
+			err = g.updated(ctx, tx, r.delivery, r.ended)
+		case (r.action.Kind == connectors.Decide || r.action.Kind == connectors.Revoke) && r.next.state != statePending:
+			err = g.posted(ctx, tx, r.delivery, r.next, r.fault(), r.ended)
+		}
+		if err != nil {
+			return err
+		}
+		if r.health != nil {
+			if err := tx.SetHealth(ctx, *r.health); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fault is why the try failed, in words; nothing for one that did not.
+func (r *result) fault() string {
+	if r.err == nil || r.next.state == stateDelivered {
+		return ""
+	}
+	return r.err.Error()
+}
+
+func (r *result) finish() store.Finish {
+	n := r.next
+	attempt := store.Attempt{ID: store.NewID(), DeliveryID: r.delivery.ID, N: r.delivery.Attempts, StartedAt: r.started, EndedAt: r.ended, Outcome: outcomeName(n, r.err), Error: r.fault()}
+	if attempt.Error != "" {
+		attempt.Status = connectors.AsError(r.err).Status
+	}
+	return store.Finish{
+		State: n.state, Due: n.due, InDoubt: n.inDoubt, DoubtUntil: n.doubtUntil, UsedAttempt: n.usedAttempt,
+		Error: attempt.Error, At: r.ended, Attempt: attempt,
+	}
+}
+
+func (r *result) entry(attempt store.Attempt) store.Entry {
+	d := r.delivery
+	content := map[string]any{"delivery": d.ID, "action": d.Kind, "purpose": d.Purpose, "attempt": d.Attempts, "outcome": attempt.Outcome, "ms": r.ended.Sub(r.started).Milliseconds()}
 	if attempt.Error != "" {
 		content["error"] = attempt.Error
 	}
 	if attempt.Status != 0 {
 		content["status"] = attempt.Status
 	}
-	if n.state == statePending && !n.due.IsZero() {
-		content["due"] = n.due.UTC()
+	if r.next.state == statePending && !r.next.due.IsZero() {
+		content["due"] = r.next.due.UTC()
 	}
-	if done.Ref.ID != "" {
-		content["ticket"] = done.Ref
-		content["found"] = done.Found
+	if r.done.Ref.ID != "" {
+		content["ticket"] = r.done.Ref
+		content["found"] = r.done.Found
 	}
-	if err := tx.Record(ctx, store.Entry{At: ended, CaseID: d.CaseID, Kind: "delivery.attempted", Subject: w.name, Content: content}); err != nil {
-		return err
-	}
-	switch {
-	case a.Kind == connectors.Create && n.state == stateDelivered:
-		return w.g.linked(ctx, tx, d, done, ended)
-	case a.Kind == connectors.Update && n.state == stateDelivered:
-		return w.g.updated(ctx, tx, d, ended)
-	case (a.Kind == connectors.Decide || a.Kind == connectors.Revoke) && n.state != statePending:
-		return w.g.posted(ctx, tx, d, n, attempt.Error, ended)
-	}
-	return nil
+	return store.Entry{At: r.ended, CaseID: d.CaseID, Kind: "delivery.attempted", Subject: r.worker.name, Content: content}
 }
 
 func outcomeName(n next, err error) string {
@@ -207,22 +289,47 @@ func (w *worker) logAttempt(d store.Delivery, n next, err error, took time.Durat
 	}
 }
 
+// linkedAll notes which tickets links have, and sees to further tickets with the same keys.
+func (g *Gateway) linkedAll(ctx context.Context, tx *store.Tx, created []result) error {
+	refs := make([]store.LinkRef, len(created))
+	moved := make([]store.Change, len(created))
+	for i, r := range created {
+		ref := r.done.Ref
+		refs[i] = store.LinkRef{LinkID: r.delivery.LinkID, Ref: store.Ref{ID: ref.ID, Key: ref.Key, URL: ref.URL}, At: r.ended}
+		// Somebody may have moved the ticket before we knew it.
+		moved[i] = store.Change{Connection: r.delivery.Connection, RefID: ref.ID, RefKey: ref.Key, Due: r.ended}
+	}
+	if err := tx.SetLinkRefs(ctx, refs); err != nil {
+		return fmt.Errorf("set links: %w", err)
+	}
+	for _, r := range created {
+		if err := g.closeTwins(ctx, tx, r.delivery.LinkID, r.done.Twins); err != nil {
+			return err
+		}
+		tx.Wake(wakeConnection(r.delivery.Connection))
+	}
+	return tx.AddChanges(ctx, moved)
+}
+
 // linked notes which ticket a link has, and sees to further tickets with the same key.
 func (g *Gateway) linked(ctx context.Context, tx *store.Tx, d store.Delivery, done connectors.Done, now time.Time) error {
-	if err := tx.SetLinkRef(ctx, d.LinkID, store.Ref{ID: done.Ref.ID, Key: done.Ref.Key, URL: done.Ref.URL}, now); err != nil {
-		return fmt.Errorf("set link: %w", err)
+	return g.linkedAll(ctx, tx, []result{{delivery: d, done: done, ended: now}})
+}
+
+func (g *Gateway) closeTwins(ctx context.Context, tx *store.Tx, linkID string, twins []connectors.Ref) error {
+	if len(twins) == 0 {
+		return nil
 	}
-	link, err := tx.Link(ctx, d.LinkID)
+	link, err := tx.Link(ctx, linkID)
 	if err != nil {
 		return err
 	}
-	for _, ref := range done.Twins {
+	for _, ref := range twins {
 		if err := g.closeTwin(ctx, tx, link, ref); err != nil {
 			return err
 		}
 	}
-	// Somebody may have moved the ticket before we knew it.
-	return g.addChange(ctx, tx, link.Desk, connectors.Change{Ref: done.Ref}, now)
+	return nil
 }
 
 // closeTwin owes a second ticket of the same link its closing, once. The twin gets a link of its own, which can

@@ -159,6 +159,11 @@ func publish(ctx context.Context, tx *store.Tx, e Edit, author, why string, now 
 			return err
 		}
 	case kindConnection:
+		if e.Change == "create" {
+			if err := forgetSecrets(ctx, tx, e.Name, now); err != nil {
+				return err
+			}
+		}
 		// A new version is how an admin says that a connection was mended: it is tried at once.
 		if err := tx.SetHealth(ctx, store.Health{Connection: e.Name, State: healthWell, Since: now}); err != nil {
 			return err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/builtin"
+	"github.com/drawbridge-itsm/drawbridge/connectors/verify"
 	"github.com/drawbridge-itsm/drawbridge/mapping/starter"
 	"github.com/drawbridge-itsm/drawbridge/store"
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
@@ -54,7 +55,7 @@ func testVault() *connectors.Vault {
 }
 
 func testOpener() opener {
-	return opener{vendors: builtin.Vendors(), vault: testVault(), log: slog.New(slog.DiscardHandler), now: time.Now}
+	return opener{vendors: builtin.Vendors(), vault: testVault(), log: slog.New(slog.DiscardHandler), now: time.Now, hashes: verify.NewHashes(time.Now)}
 }
 
 // newTestGateway opens a gateway on a database of its own.

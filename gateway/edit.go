@@ -140,7 +140,11 @@ func (g *Gateway) Replan(ctx context.Context, id, who, why string) error {
 		if draft.At != link.Desk || draft.Slot != link.Slot {
 			return fmt.Errorf("rule %s now acts at %s, and this delivery is for %s", d.Rule, draft.At, link.Desk)
 		}
-		if err := tx.Replan(ctx, id, mustJSON(action(*draft, link)), d.Rule, r.version, g.now()); err != nil {
+		rendered := action(*draft, link)
+		if e.Test {
+			rendered = marked(rendered)
+		}
+		if err := tx.Replan(ctx, id, mustJSON(rendered), d.Rule, r.version, g.now()); err != nil {
 			return unchangeable(d, err)
 		}
 		if err := tx.Replay(ctx, id, g.now()); err != nil {

@@ -109,7 +109,7 @@ func (g *Gateway) decisionOf(ctx context.Context, tx *store.Tx, caseID string) (
 	if err != nil {
 		return nil, err
 	}
-	out := &judge.Decided{Outcome: judge.Outcome(d.Outcome), Link: d.LinkID, Claim: d.Claim, ByName: d.ByName, Posted: d.State == decisionPosted || d.State == decisionTold}
+	out := &judge.Decided{Outcome: judge.Outcome(d.Outcome), Link: d.LinkID, Claim: d.Claim, ByName: d.ByName, Posted: d.State == decisionPosted || d.State == decisionTold || d.State == decisionTest}
 	_, err = tx.RevocationOf(ctx, caseID)
 	out.Revoked = err == nil
 	if errors.Is(err, store.ErrNotFound) {

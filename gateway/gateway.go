@@ -36,7 +36,10 @@ type Gateway struct {
 	poll    time.Duration
 	step    func(string)
 	current atomic.Pointer[catalogue]
-	commits *committer
+	door    *door
+	commits *committer[[]store.Arrival, []store.Receipt]
+	results *committer[result, error]
+	shapes  observations
 
 	reloading sync.Mutex
 	compiled  sync.Map // ruleKey → *rule: versions that cases opened with
@@ -63,10 +66,12 @@ func New(ctx context.Context, o Options) (*Gateway, error) {
 	}
 	g := &Gateway{
 		store: o.Store, log: o.Log, now: o.Now, holder: o.Holder, poll: o.Poll, step: o.Step,
-		opener:  opener{vendors: o.Vendors, vault: o.Vault, log: o.Log, now: o.Now},
-		commits: newCommitter(o.Store),
+		door:    newDoor(o.Store, o.Now),
 		working: map[string]context.CancelFunc{},
 	}
+	g.commits = newCommitter(o.Store, "events", storeArrivals)
+	g.results = newCommitter(o.Store, "results", g.storeResults)
+	g.opener = opener{vendors: o.Vendors, vault: o.Vault, log: o.Log, now: o.Now, hashes: g.door.hashes, tokens: g.door.tokens}
 	g.current.Store(emptyCatalogue())
 	if err := g.reload(ctx); err != nil {
 		return nil, err
@@ -108,7 +113,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	// Loops that serve others end after those: accepting outlives planning and delivering.
 	commitCtx, stopCommits := context.WithCancel(context.WithoutCancel(ctx))
 	var commits sync.WaitGroup
-	commits.Go(func() { g.commits.run(commitCtx) })
+	commits.Go(func() { g.commits.run(commitCtx, 1) })
+	commits.Go(func() { g.results.run(commitCtx, 1) })
 	defer commits.Wait()
 	defer stopCommits()
 
@@ -125,6 +131,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	loops.Go(func() { g.planLoop(ctx) })
 	loops.Go(func() { g.clockLoop(ctx) })
 	loops.Go(func() { g.sealLoop(ctx) })
+	loops.Go(func() { g.doorLoop(ctx) })
+	loops.Go(func() { g.shapeLoop(ctx) })
 	g.supervise(ctx)
 	g.workers.Wait()
 	return nil

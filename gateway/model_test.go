@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/drawbridge-itsm/drawbridge/store/storetest"
 )
 
 // TestModel plays random scripts against the production plan, retry and judge in memory, and checks the promises after
@@ -29,14 +31,49 @@ func TestModel(t *testing.T) {
 	if testing.Short() {
 		seeds = 5_000
 	}
-	search(t, seeds, func(int) player { return once })
+	search(t, seeds, func(*testing.T) player { return once })
+}
+
+// TestModelOnStore plays the same scripts against the production bridge on a real store.
+func TestModelOnStore(t *testing.T) {
+	t.Parallel()
+	seeds := 2_000
+	if testing.Short() {
+		seeds = 100
+	}
+	search(t, seeds, onStore(storetest.SQLite))
+}
+
+// TestSoakModelOnStore is TestModelOnStore at length, on both engines.
+func TestSoakModelOnStore(t *testing.T) {
+	if os.Getenv("DRAWBRIDGE_SOAK") == "" {
+		t.Skip("skipped: soak: set DRAWBRIDGE_SOAK")
+	}
+	t.Run(storetest.SQLite, func(t *testing.T) { search(t, 100_000, onStore(storetest.SQLite)) })
+	t.Run(storetest.Postgres, func(t *testing.T) {
+		storetest.Need(t)
+		search(t, 10_000, onStore(storetest.Postgres))
+	})
+}
+
+// onStore plays on a database that scripts share until one fails and leaves it as it is.
+func onStore(engine string) func(t *testing.T) player {
+	return func(t *testing.T) player {
+		s := openShard(t, engine)
+		return func(script script, tracing bool) *simWorld {
+			if s.bridge.w.fault != nil {
+				s = openShard(t, engine)
+			}
+			return s.play(script, tracing)
+		}
+	}
 }
 
 // player plays one script in a world of its own.
 type player func(s script, tracing bool) *simWorld
 
 // search plays seeds, some at a time, and reports the first that fails, shrunk.
-func search(t *testing.T, seeds int, open func(shard int) player) {
+func search(t *testing.T, seeds int, open func(t *testing.T) player) {
 	t.Helper()
 	first := uint64(1)
 	if text := os.Getenv("DRAWBRIDGE_SEED"); text != "" {
@@ -62,7 +99,7 @@ func search(t *testing.T, seeds int, open func(shard int) player) {
 		for shard := range runtime.GOMAXPROCS(0) {
 			t.Run(strconv.Itoa(shard), func(t *testing.T) {
 				t.Parallel()
-				play := open(shard)
+				play := open(t)
 				for seed := next.Add(1) - 1; seed < end && !failed.Load(); seed = next.Add(1) - 1 {
 					if w := play(draw(seed), false); w.fault != nil && failed.CompareAndSwap(false, true) {
 						t.Error(explain(seed, w.fault, play))

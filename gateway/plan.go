@@ -171,6 +171,9 @@ func (p *plan) add(in planInput, r *rule, link store.Link, d store.Delivery, a c
 	if r != nil {
 		d.Rule, d.RuleVersion = r.Rule().Name, r.version
 	}
+	if in.event.Test {
+		a = marked(a)
+	}
 	p.deliveries = append(p.deliveries, owed(d, a))
 }
 
@@ -369,4 +372,5 @@ const (
 	decisionPosted  = "posted"
 	decisionRefused = "refused" // the source did not take it
 	decisionTold    = "told"    // the source decided and told us
+	decisionTest    = "test"    // made on a test: nobody is told
 )

@@ -5,13 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/mapping"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
 
-const planSize = 100
+const planSize = 128
 
 // planSome plans a batch of accepted events and returns how many. The events of one case are planned in order: the
 // case's row is locked, and an event with an unplanned one before it waits for the next round.
@@ -37,11 +41,12 @@ func (g *Gateway) planBatch(ctx context.Context, c *catalogue) (int, error) {
 			paused = append(paused, name)
 		}
 	}
+	slices.Sort(paused) // the same list is the same statement
 	planned := 0
 	err := g.store.InTx(ctx, func(tx *store.Tx) error {
 		planned = 0
 		events, err := tx.ClaimUnplanned(ctx, paused, planSize)
-		if err != nil {
+		if err != nil || len(events) == 0 {
 			return err
 		}
 		// An event that was accepted after something was published is planned with what was published.
@@ -50,14 +55,8 @@ func (g *Gateway) planBatch(ctx context.Context, c *catalogue) (int, error) {
 		} else if version != c.version {
 			return errOutdated
 		}
-		for _, e := range events {
-			done, err := g.planOne(ctx, tx, c, e)
-			if err != nil {
-				return fmt.Errorf("plan event %s: %w", e.ID, err)
-			}
-			if done {
-				planned++
-			}
+		if planned, err = g.planEvents(ctx, tx, c, events); err != nil {
+			return err
 		}
 		g.step("plan.commit")
 		return nil
@@ -65,125 +64,254 @@ func (g *Gateway) planBatch(ctx context.Context, c *catalogue) (int, error) {
 	return planned, err
 }
 
-func (g *Gateway) planOne(ctx context.Context, tx *store.Tx, c *catalogue, e store.Event) (bool, error) {
-	in := planInput{eventID: e.ID, source: e.Connection, received: e.ReceivedAt, rules: c.rulesFor(e.Connection, e.Kind)}
-	if err := json.Unmarshal(e.Normal, &in.event); err != nil {
-		return false, fmt.Errorf("read stored event: %w", err)
+// planEvents plans events in their order, with what is known of their cases read at once and what they owe written at
+// once.
+func (g *Gateway) planEvents(ctx context.Context, tx *store.Tx, c *catalogue, events []store.Event) (int, error) {
+	cases, early, err := readCases(ctx, tx, events)
+	if err != nil {
+		return 0, err
 	}
-	var err error
-	if in.value, err = value(e); err != nil {
-		return false, err
-	}
-	if e.CaseID != "" {
-		early, err := g.caseFacts(ctx, tx, e, &in)
-		if err != nil || early {
-			return false, err
+	w := planWriter{g: g, now: g.now(), events: map[string][]string{}}
+	planned := 0
+	for _, e := range events {
+		if early[e.ID] {
+			continue
 		}
+		in, err := g.planInput(ctx, tx, c, e, cases[e.CaseID])
+		if err == nil {
+			g.shapes.observe(e.Connection, in.event)
+			p := makePlan(ctx, in)
+			cases[e.CaseID].learn(p, w.now)
+			err = w.add(ctx, tx, e, in, p)
+		}
+		if err != nil {
+			return 0, fmt.Errorf("plan event %s: %w", e.ID, err)
+		}
+		planned++
 	}
-	return true, g.writePlan(ctx, tx, e, in, makePlan(ctx, in))
+	return planned, w.write(ctx, tx)
 }
 
-// caseFacts reads what the plan needs to know of the event's case. early means that an event before this one is
-// still to be planned.
-func (g *Gateway) caseFacts(ctx context.Context, tx *store.Tx, e store.Event, in *planInput) (early bool, err error) {
-	if in.caze, err = tx.LockCase(ctx, e.CaseID); err != nil {
-		return false, err
-	}
-	if early, err = tx.HasEarlierUnplanned(ctx, e.CaseID, e.ID); err != nil || early {
-		return early, err
-	}
-	if in.links, err = tx.LinksOfCase(ctx, e.CaseID); err != nil {
-		return false, err
-	}
-	if e.Kind == connectors.FindingOpened && in.caze.State == caseClosed {
-		if in.closed, err = g.closedAt(ctx, tx, e); err != nil {
-			return false, err
+// caseFacts are what the plan of an event needs to know of its case. Events of one case that are planned together learn
+// of each other here.
+type caseFacts struct {
+	caze     store.Case
+	links    []store.Link
+	decision *store.Decision
+}
+
+// readCases locks and reads the cases of events. early has those that an event before them, which is not among these,
+// is still to be planned.
+func readCases(ctx context.Context, tx *store.Tx, events []store.Event) (cases map[string]*caseFacts, early map[string]bool, err error) {
+	var ids, eventIDs []string
+	for _, e := range events {
+		if e.CaseID != "" {
+			ids, eventIDs = append(ids, e.CaseID), append(eventIDs, e.ID)
 		}
 	}
-	in.opened = map[string]*rule{}
-	for _, l := range in.links {
+	locked, err := tx.LockCases(ctx, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	if early, err = tx.WithEarlierUnplanned(ctx, eventIDs); err != nil {
+		return nil, nil, err
+	}
+	links, err := tx.LinksOfCases(ctx, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	decisions, err := tx.DecisionsOf(ctx, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	cases = make(map[string]*caseFacts, len(locked))
+	for id, caze := range locked {
+		f := &caseFacts{caze: caze, links: links[id]}
+		if d, ok := decisions[id]; ok {
+			f.decision = &d
+		}
+		cases[id] = f
+	}
+	return cases, early, nil
+}
+
+// learn takes over what a plan is about to write, for the next event of the same case.
+func (f *caseFacts) learn(p plan, now time.Time) {
+	if f == nil {
+		return // an event without a case
+	}
+	f.links = append(slices.Clone(f.links), p.links...)
+	slices.SortFunc(f.links, func(a, b store.Link) int { return strings.Compare(a.ID, b.ID) })
+	if p.decision != nil {
+		p.decision.ID, p.decision.RecordedAt = store.NewID(), now
+		f.decision = p.decision
+	}
+	if p.caseState != "" {
+		f.caze.State, f.caze.UpdatedAt = p.caseState, now
+	}
+}
+
+func (g *Gateway) planInput(ctx context.Context, tx *store.Tx, c *catalogue, e store.Event, f *caseFacts) (planInput, error) {
+	in := planInput{eventID: e.ID, source: e.Connection, received: e.ReceivedAt, rules: c.rulesFor(e.Connection, e.Kind)}
+	if err := json.Unmarshal(e.Normal, &in.event); err != nil {
+		return in, fmt.Errorf("read stored event: %w", err)
+	}
+	if len(in.rules) > 0 { // nobody else looks at it
+		var err error
+		if in.value, err = value(e); err != nil {
+			return in, err
+		}
+	}
+	if e.CaseID == "" {
+		return in, nil
+	}
+	if f == nil {
+		return in, fmt.Errorf("read case %s: %w", e.CaseID, store.ErrNotFound)
+	}
+	in.caze, in.links, in.decision, in.opened = f.caze, f.links, f.decision, map[string]*rule{}
+	if e.Kind == connectors.FindingOpened && in.caze.State == caseClosed {
+		var err error
+		if in.closed, err = g.closedAt(ctx, tx, e); err != nil {
+			return in, err
+		}
+	}
+	for _, l := range f.links {
 		r, err := g.ruleAt(ctx, tx, l.Rule, l.RuleVersion)
 		if err != nil {
-			return false, err
+			return in, err
 		}
 		in.opened[l.ID] = r
 	}
-	d, err := tx.DecisionOf(ctx, e.CaseID)
-	if err == nil {
-		in.decision = &d
-	} else if !errors.Is(err, store.ErrNotFound) {
-		return false, err
-	}
-	return false, nil
+	return in, nil
 }
 
-// writePlan stores a plan: links before the deliveries that use them.
-func (g *Gateway) writePlan(ctx context.Context, tx *store.Tx, e store.Event, in planInput, p plan) error {
-	now := g.now()
+// planWriter collects what plans owe.
+type planWriter struct {
+	g          *Gateway
+	now        time.Time
+	links      []store.Link
+	deliveries []store.Delivery
+	plans      []writtenPlan
+	events     map[string][]string // ids by the state they get
+}
+
+// writtenPlan is what of one plan is written in its turn.
+type writtenPlan struct {
+	in     planInput
+	steps  []store.Entry // of the record
+	owes   int           // how many deliveries
+	links  []store.Link
+	closes bool // the case
+}
+
+// add takes what one plan owes. What is rare is written at once.
+func (w *planWriter) add(ctx context.Context, tx *store.Tx, e store.Event, in planInput, p plan) error {
+	one := writtenPlan{in: in, owes: len(p.deliveries), links: p.links, closes: p.caseState == caseClosed}
 	for _, l := range p.links {
-		l.CreatedAt = now
-		if _, _, err := tx.AddLink(ctx, l); err != nil {
-			return fmt.Errorf("add link: %w", err)
-		}
-		if l.Policy == "" {
-			continue
-		}
-		if err := g.setTimers(ctx, tx, l, in.caze.OpenedAt, in.value); err != nil {
-			return err
-		}
+		l.CreatedAt = w.now
+		w.links = append(w.links, l)
 	}
 	if p.decision != nil {
-		d := *p.decision
-		d.ID, d.RecordedAt = store.NewID(), now
-		if err := tx.AddDecision(ctx, d); err != nil {
+		if err := tx.AddDecision(ctx, *p.decision); err != nil {
 			return fmt.Errorf("add decision: %w", err)
 		}
 	}
-	// Why something is owed stands before what is owed.
-	for _, s := range p.steps {
-		if err := tx.Record(ctx, store.Entry{At: now, CaseID: e.CaseID, Kind: s.kind, Subject: s.subject, Content: s.content}); err != nil {
-			return err
-		}
-	}
-	for _, d := range p.deliveries {
-		if err := g.addDelivery(ctx, tx, d); err != nil {
-			return err
-		}
-	}
 	if p.caseState != "" {
-		in.caze.State, in.caze.UpdatedAt = p.caseState, now
+		in.caze.State, in.caze.UpdatedAt = p.caseState, w.now
 		if err := tx.SaveCase(ctx, in.caze); err != nil {
 			return err
 		}
 	}
-	if p.caseState == caseClosed {
-		if err := tx.DropTimers(ctx, in.caze.ID); err != nil {
+	for _, d := range p.deliveries {
+		w.deliveries = append(w.deliveries, newDelivery(d, w.now))
+	}
+	for _, s := range p.steps {
+		one.steps = append(one.steps, store.Entry{At: w.now, CaseID: e.CaseID, Kind: s.kind, Subject: s.subject, Content: s.content})
+	}
+	w.plans = append(w.plans, one)
+	w.events[p.state] = append(w.events[p.state], e.ID)
+	return nil
+}
+
+// write stores what was collected: links before the timers and deliveries that use them.
+func (w *planWriter) write(ctx context.Context, tx *store.Tx) error {
+	if err := tx.AddLinks(ctx, w.links); err != nil {
+		return fmt.Errorf("add links: %w", err)
+	}
+	for _, one := range w.plans {
+		if err := w.timers(ctx, tx, one); err != nil {
 			return err
 		}
 	}
-	return tx.PlannedEvent(ctx, e.ID, p.state, now)
+	added, err := tx.AddDeliveries(ctx, w.deliveries)
+	if err != nil {
+		return fmt.Errorf("add deliveries: %w", err)
+	}
+	var entries []store.Entry
+	for _, one := range w.plans {
+		// Why something is owed stands before what is owed.
+		entries = append(entries, one.steps...)
+		for _, d := range added[:one.owes] {
+			entries = append(entries, deliveryEntry(d, w.now))
+		}
+		added = added[one.owes:]
+	}
+	if err := tx.RecordAll(ctx, entries); err != nil {
+		return err
+	}
+	for _, state := range slices.Sorted(maps.Keys(w.events)) {
+		if err := tx.PlannedEvents(ctx, w.events[state], state, w.now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *planWriter) timers(ctx context.Context, tx *store.Tx, one writtenPlan) error {
+	for _, l := range one.links {
+		if l.Policy == "" {
+			continue
+		}
+		if err := w.g.setTimers(ctx, tx, l, one.in.caze.OpenedAt, one.in.value); err != nil {
+			return err
+		}
+	}
+	if !one.closes {
+		return nil
+	}
+	return tx.DropTimers(ctx, one.in.caze.ID)
+}
+
+// newDelivery is d as it is stored at first.
+func newDelivery(d store.Delivery, now time.Time) store.Delivery {
+	d.Due, d.CreatedAt, d.UpdatedAt = now, now, now
+	if d.Lane == "" {
+		d.Lane = d.CaseID
+	}
+	return d
+}
+
+// deliveryEntry is what the record says of a new delivery.
+func deliveryEntry(d store.Delivery, now time.Time) store.Entry {
+	content := map[string]any{"delivery": d.ID, "action": d.Kind, "to": d.Connection, "purpose": d.Purpose}
+	if d.Error != "" {
+		content["error"] = d.Error
+	}
+	kind := "delivery.owed"
+	if d.State == stateDead {
+		kind = "delivery.dead"
+	}
+	return store.Entry{At: now, CaseID: d.CaseID, Kind: kind, Subject: d.Connection, Content: content}
 }
 
 // addDelivery stores a new delivery and notes it in the record.
 func (g *Gateway) addDelivery(ctx context.Context, tx *store.Tx, d store.Delivery) error {
 	now := g.now()
-	d.Due, d.CreatedAt, d.UpdatedAt = now, now, now
-	if d.Lane == "" {
-		d.Lane = d.CaseID
-	}
-	added, err := tx.AddDelivery(ctx, d)
+	added, err := tx.AddDelivery(ctx, newDelivery(d, now))
 	if err != nil {
 		return fmt.Errorf("add delivery: %w", err)
 	}
-	content := map[string]any{"delivery": added.ID, "action": added.Kind, "to": added.Connection, "purpose": added.Purpose}
-	if added.Error != "" {
-		content["error"] = added.Error
-	}
-	kind := "delivery.owed"
-	if added.State == stateDead {
-		kind = "delivery.dead"
-	}
-	return tx.Record(ctx, store.Entry{At: now, CaseID: added.CaseID, Kind: kind, Subject: added.Connection, Content: content})
+	return tx.Record(ctx, deliveryEntry(added, now))
 }
 
 type versionKey struct {

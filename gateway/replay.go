@@ -62,26 +62,7 @@ func (g *Gateway) reopenPost(ctx context.Context, tx *store.Tx, d store.Delivery
 
 // Cancel gives up a delivery that is pending or dead; what waits behind it in its lane goes on.
 func (g *Gateway) Cancel(ctx context.Context, id, who, why string) error {
-	now := g.now()
-	return g.store.InTx(ctx, func(tx *store.Tx) error {
-		d, err := tx.Delivery(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("no delivery has the id %s: %w", id, err)
-		}
-		if err != nil {
-			return err
-		}
-		if err := tx.Cancel(ctx, id, now); err != nil {
-			return fmt.Errorf("cancel delivery %s, which is %s: %w", id, d.State, err)
-		}
-		if d.DecisionID != "" && connectors.ActionKind(d.Kind) == connectors.Decide {
-			if err := tx.SetDecisionState(ctx, d.DecisionID, decisionRefused, d.ID); err != nil {
-				return err
-			}
-		}
-		return tx.Record(ctx, store.Entry{At: now, CaseID: d.CaseID, Kind: "delivery.canceled", Subject: d.Connection,
-			Content: map[string]any{"delivery": id, "action": d.Kind, "who": who, "why": why}})
-	})
+	return g.store.InTx(ctx, func(tx *store.Tx) error { return g.cancelDelivery(ctx, tx, id, who, why) })
 }
 
 // Waiting is something that waits for a person: a dead delivery or a body in quarantine.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/verify"
 	"github.com/drawbridge-itsm/drawbridge/mapping"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
@@ -51,7 +52,7 @@ func (o Offline) catalogue(ctx context.Context, texts [][]byte) (*catalogue, err
 			docs = append(docs, store.Document{Kind: head.Kind, Name: head.Name, Version: 1, Text: string(text)})
 		}
 	}
-	open := opener{vendors: o.Vendors, vault: o.Vault, log: slog.New(slog.DiscardHandler), now: o.Now}
+	open := opener{vendors: o.Vendors, vault: o.Vault, log: slog.New(slog.DiscardHandler), now: o.Now, hashes: verify.NewHashes(o.Now)}
 	c, more := newCatalogue(ctx, open, docs, 1, nil)
 	for _, f := range more {
 		f.Given = given[mapping.Header{Kind: f.Kind, Name: f.Name}]

@@ -27,8 +27,10 @@ type worker struct {
 	lease   store.Lease
 	renewAt time.Time
 	calls   sync.WaitGroup
-	leasing sync.Mutex // guards lease and renewAt; held while the lease is renewed
-	running atomic.Int32
+	leasing sync.Mutex   // guards lease and renewAt; held while the lease is renewed
+	running atomic.Int32 // calls
+	open    atomic.Int32 // the same, and those still to be recorded
+	storing atomic.Int32 // tries whose word on the connection's health may still be on its way to the store
 	freed   chan struct{}
 
 	mu     sync.Mutex // guards what follows; calls end concurrently
@@ -243,8 +245,13 @@ func (w *worker) round(ctx context.Context, conn *connection) (busy bool, pause 
 	return false, pause, nil
 }
 
+// unrecorded is how many times as many deliveries as may be called at once may be under way, calls that have ended and
+// are still to be recorded included: what the end of the process leaves in doubt stays bounded.
+const unrecorded = 3
+
 func (w *worker) free(conn *connection) int {
-	return conn.doc.Delivery.Concurrency - int(w.running.Load())
+	places := conn.doc.Delivery.Concurrency
+	return min(places-int(w.running.Load()), unrecorded*places-int(w.open.Load()))
 }
 
 // claim takes as many lane heads as there are free places and starts them.
@@ -264,18 +271,28 @@ func (w *worker) claim(ctx context.Context, conn *connection) (int, error) {
 	}
 	for _, d := range claimed {
 		w.running.Add(1)
+		w.open.Add(1)
 		w.calls.Go(func() {
-			defer func() {
-				w.running.Add(-1)
-				select {
-				case w.freed <- struct{}{}:
-				default:
-				}
-			}()
 			w.deliver(context.WithoutCancel(ctx), conn, d)
+			if left := w.open.Add(-1); int(left) >= (unrecorded-1)*conn.doc.Delivery.Concurrency {
+				w.wake() // what was to be recorded kept places empty
+			}
 		})
 	}
 	return len(claimed), nil
+}
+
+// leave gives the place of a call that has ended to the next one.
+func (w *worker) leave() {
+	w.running.Add(-1)
+	w.wake()
+}
+
+func (w *worker) wake() {
+	select {
+	case w.freed <- struct{}{}:
+	default:
+	}
 }
 
 // claimTTL is longer than any delivery may take: a create's fate is settled before its claim ends.
@@ -296,6 +313,9 @@ func (w *worker) quietFor(now time.Time) time.Duration {
 // ping asks an unwell connection whether it works again, with growing pauses. An admin who publishes the connection
 // anew has reset its health in the store, which counts at once.
 func (w *worker) ping(ctx context.Context, conn *connection, now time.Time) error {
+	if w.storing.Load() > 0 {
+		return nil // what stands in the store is older than what we know
+	}
 	stored, err := w.g.store.Healths(ctx)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Rule says what to do at a desk when an event of one source meets a condition. Texts may hold ${...} expressions.
@@ -32,6 +33,14 @@ type Create struct {
 	Priority    string         `yaml:"priority"`
 	Labels      []string       `yaml:"labels"`
 	Fields      map[string]any `yaml:"fields"`
+	Reopen      *Reopen        `yaml:"reopen"`
+}
+
+// Reopen says what becomes of the ticket of a finding that opens again: within the time it is moved to the status,
+// after it the finding gets a new ticket that names the earlier one. Both are constants.
+type Reopen struct {
+	Status string `yaml:"status"`
+	Within string `yaml:"within"` // since the finding was last closed: 30d, 12h; empty: without an end
 }
 
 // Update changes the case's ticket; what is left out stays as it is.
@@ -115,6 +124,24 @@ func (r *Rule) Desk() (at, slot string) {
 	return "", ""
 }
 
+// Covers tells whether so long after a finding was closed its ticket is still opened again.
+func (r *Reopen) Covers(since time.Duration) bool {
+	within, err := r.window()
+	return err == nil && (within == 0 || since <= within)
+}
+
+// window is 0 where there is no end.
+func (r *Reopen) window() (time.Duration, error) {
+	if strings.TrimSpace(r.Within) == "" {
+		return 0, nil
+	}
+	within, err := parseLength(r.Within)
+	if err == nil && within <= 0 {
+		err = errLength
+	}
+	return within, err
+}
+
 // Action returns the action's key in the document, empty where there is none.
 func (r *Rule) Action() string {
 	switch {
@@ -171,6 +198,13 @@ func (r *Rule) check() Errors {
 		need("create.project", c.Project)
 		need("create.type", c.Type)
 		need("create.summary", c.Summary)
+		if c.Reopen != nil {
+			need("create.reopen.status", c.Reopen.Status)
+			constant("create.reopen.status", c.Reopen.Status)
+			if _, err := c.Reopen.window(); err != nil {
+				add("create.reopen.within", "%v", err)
+			}
+		}
 	}
 	if c := r.Comment; c != nil {
 		need("comment.body", c.Body)

@@ -23,12 +23,14 @@ func (c *Change) fields() []any {
 
 // AddChange notes that a ticket is said to have moved. One that waits already is due at the earlier time.
 func (t *Tx) AddChange(ctx context.Context, c Change) error {
-	_, err := t.exec(ctx, `INSERT INTO changes (connection, ref_id, ref_key, due, tries, told) VALUES ($1, $2, $3, $4, 0, 1)
-		ON CONFLICT (connection, ref_id) DO UPDATE SET told = changes.told + 1, tries = 0,
-			due = CASE WHEN excluded.due < changes.due THEN excluded.due ELSE changes.due END`,
+	_, err := t.exec(ctx, `INSERT INTO changes (connection, ref_id, ref_key, due, tries, told) VALUES ($1, $2, $3, $4, 0, 1)`+onTold,
 		c.Connection, text(c.RefID), text(c.RefKey), millis(c.Due))
 	return wrap("note change", err)
 }
+
+// onTold is what a claim does to a change that waits already.
+const onTold = ` ON CONFLICT (connection, ref_id) DO UPDATE SET told = changes.told + 1, tries = 0,
+	due = CASE WHEN excluded.due < changes.due THEN excluded.due ELSE changes.due END`
 
 // DueChanges reads the tickets of a connection to be read again, those due longest first.
 func (q Queries) DueChanges(ctx context.Context, connection string, now time.Time, limit int) ([]Change, error) {

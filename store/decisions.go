@@ -12,6 +12,7 @@ const (
 	DecisionPosted  = "posted"  // its source took it
 	DecisionRefused = "refused" // its source did not take it
 	DecisionTold    = "told"    // it came from its source, or the ticket knows the outcome
+	DecisionTest    = "test"    // made on a test: nobody is told
 )
 
 // Decision is what was judged for a case, by whom, and under which rule and policy.

@@ -73,22 +73,9 @@ func (d *Delivery) fields() []any {
 // is CreatedAt. It locks the case. A delivery without a case is a lane of its own. Only a live, pending one at the
 // head of its lane is ready, and its connection is woken.
 func (t *Tx) AddDelivery(ctx context.Context, d Delivery) (Delivery, error) {
-	if d.ID == "" {
-		d.ID = NewID()
+	if err := d.complete(); err != nil {
+		return d, err
 	}
-	if d.State == "" {
-		d.State = Pending
-	}
-	if d.Mode == "" {
-		d.Mode = Live
-	}
-	if d.UpdatedAt.IsZero() {
-		d.UpdatedAt = d.CreatedAt
-	}
-	if d.State != Pending && d.State != Dead {
-		return d, fmt.Errorf("add delivery: %w: it cannot start %q", ErrConflict, d.State)
-	}
-	d.Ready = d.State == Pending && d.Mode == Live
 	if d.CaseID == "" {
 		d.Lane, d.Seq = d.ID, 1
 	} else {
@@ -106,14 +93,7 @@ func (t *Tx) AddDelivery(ctx context.Context, d Delivery) (Delivery, error) {
 			d.Ready = !taken
 		}
 	}
-	d.Error = text(d.Error)
-	_, err := t.exec(ctx, `INSERT INTO deliveries (id, case_id, event_id, link_id, lane, connection, kind, mode, state, seq,
-		ready, holds, in_doubt, may_sent, due, attempts, epoch, claimed_until, doubt_until, action, purpose, decision_id,
-		error, created_at, updated_at, rule, rule_version) VALUES `+tuples(1, plain(27)...),
-		d.ID, nullable(d.CaseID), d.EventID, d.LinkID, d.Lane, d.Connection, d.Kind, d.Mode, d.State, d.Seq, bit(d.Ready),
-		bit(d.Holds), bit(d.InDoubt), bit(d.MaySent), millis(d.Due), d.Attempts, d.Epoch, millis(d.ClaimedUntil),
-		millis(d.DoubtUntil), text(string(d.Action)), d.Purpose, d.DecisionID, d.Error, millis(d.CreatedAt),
-		millis(d.UpdatedAt), d.Rule, d.RuleVersion)
+	_, err := t.exec(ctx, `INSERT INTO deliveries (`+deliveryFields+`) VALUES `+tuples(1, plain(27)...), d.values()...)
 	if err != nil {
 		return d, wrap("add delivery", err)
 	}
@@ -121,6 +101,40 @@ func (t *Tx) AddDelivery(ctx context.Context, d Delivery) (Delivery, error) {
 		t.Wake(WakeDeliver(d.Connection))
 	}
 	return d, nil
+}
+
+// complete gives a new delivery what every one has.
+func (d *Delivery) complete() error {
+	if d.ID == "" {
+		d.ID = NewID()
+	}
+	if d.State == "" {
+		d.State = Pending
+	}
+	if d.Mode == "" {
+		d.Mode = Live
+	}
+	if d.UpdatedAt.IsZero() {
+		d.UpdatedAt = d.CreatedAt
+	}
+	if d.State != Pending && d.State != Dead {
+		return fmt.Errorf("add delivery: %w: it cannot start %q", ErrConflict, d.State)
+	}
+	d.Ready = d.State == Pending && d.Mode == Live
+	d.Error = text(d.Error)
+	return nil
+}
+
+const deliveryFields = `id, case_id, event_id, link_id, lane, connection, kind, mode, state, seq, ready, holds, in_doubt,
+	may_sent, due, attempts, epoch, claimed_until, doubt_until, action, purpose, decision_id, error, created_at,
+	updated_at, rule, rule_version`
+
+// values are what is stored of a delivery, in the order of deliveryFields.
+func (d *Delivery) values() []any {
+	return []any{d.ID, nullable(d.CaseID), d.EventID, d.LinkID, d.Lane, d.Connection, d.Kind, d.Mode, d.State, d.Seq,
+		bit(d.Ready), bit(d.Holds), bit(d.InDoubt), bit(d.MaySent), millis(d.Due), d.Attempts, d.Epoch,
+		millis(d.ClaimedUntil), millis(d.DoubtUntil), text(string(d.Action)), d.Purpose, d.DecisionID, d.Error,
+		millis(d.CreatedAt), millis(d.UpdatedAt), d.Rule, d.RuleVersion}
 }
 
 // Replan puts another action, as rendered by the rule and version given, into a delivery that is pending or dead and

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,13 +60,29 @@ var postgresDialect = dialect{
 	},
 }
 
-// sql is a query as the engine likes it. SQLite takes $1 as well, but as a name, which it looks for among all others:
-// a statement of a thousand parameters then takes longer to read than to run. ?1 is a number.
+// sql is a query as the engine likes it. SQLite takes $1 as well, but as a name, which it looks for among all others,
+// when reading a statement and for each value bound to it: of a thousand parameters that takes longer than running it.
+// ?1 is a number as well as a name; a bare ? is neither, and does where each parameter stands once and in order.
 func (d dialect) sql(query string) string {
-	if d.name == migrations.SQLite {
-		return strings.ReplaceAll(query, "$", "?")
+	if d.name != migrations.SQLite {
+		return query
 	}
-	return query
+	var b strings.Builder
+	b.Grow(len(query))
+	rest := query
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(rest, "$")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		number := strconv.Itoa(n)
+		if !strings.HasPrefix(after, number) || (len(after) > len(number) && after[len(number)] >= '0' && after[len(number)] <= '9') {
+			return strings.ReplaceAll(query, "$", "?")
+		}
+		b.WriteByte('?')
+		rest = after[len(number):]
+	}
 }
 
 // connect opens the pools. Errors do not repeat the dsn: it may hold a password.
@@ -104,6 +122,10 @@ func (s *Store) connectSQLite(path string) error {
 	return nil
 }
 
+// forIndexes keeps plans that are made while tables are still small, and kept for as long as the session, from going
+// through what by then are large ones: every query that runs often has its index. Compiling plans pays for none of them.
+const forIndexes = `SET enable_seqscan = off; SET jit = off`
+
 func (s *Store) connectPostgres(dsn string, conns int) error {
 	s.engine, s.dsn = postgresDialect, dsn
 	config, err := pgx.ParseConfig(dsn)
@@ -113,7 +135,10 @@ func (s *Store) connectPostgres(dsn string, conns int) error {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "drawbridge"
 	}
-	s.write = stdlib.OpenDB(*config)
+	s.write = stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, forIndexes)
+		return err
+	}))
 	s.write.SetMaxOpenConns(conns)
 	s.write.SetMaxIdleConns(conns)
 	s.write.SetConnMaxIdleTime(5 * time.Minute)

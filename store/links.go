@@ -57,19 +57,9 @@ func (l *Link) fields() []any {
 // AddLink makes the link of a case at a desk and slot, or answers the one there is; created tells which. ErrConflict
 // when the key is another link's.
 func (t *Tx) AddLink(ctx context.Context, l Link) (link Link, created bool, err error) {
-	if l.ID == "" {
-		l.ID = NewID()
-	}
-	if l.Key == "" {
-		l.Key = l.ID
-	}
-	if l.State == "" {
-		l.State = LinkPlanned
-	}
+	l.complete()
 	n, err := t.exec(ctx, `INSERT INTO links (`+linkColumns+`) VALUES `+tuples(1, plain(19)...)+
-		` ON CONFLICT DO NOTHING`,
-		l.ID, l.CaseID, l.Desk, l.Slot, l.Key, text(l.RefID), text(l.RefKey), text(l.RefURL), l.Rule, l.Policy, l.RuleVersion,
-		l.PolicyVersion, text(l.Project), text(l.Type), l.Baseline, l.Opening, l.State, millis(l.CreatedAt), millis(l.LinkedAt))
+		` ON CONFLICT DO NOTHING`, l.values()...)
 	if err != nil || n > 0 {
 		return l, n > 0, wrap("add link", err)
 	}
@@ -79,6 +69,27 @@ func (t *Tx) AddLink(ctx context.Context, l Link) (link Link, created bool, err 
 		err = fmt.Errorf("%w: its key is another link's", ErrConflict)
 	}
 	return l, false, wrap("add link", err)
+}
+
+// complete gives a new link what every one has.
+func (l *Link) complete() *Link {
+	if l.ID == "" {
+		l.ID = NewID()
+	}
+	if l.Key == "" {
+		l.Key = l.ID
+	}
+	if l.State == "" {
+		l.State = LinkPlanned
+	}
+	return l
+}
+
+// values are what is stored of a link, in the order of linkColumns.
+func (l *Link) values() []any {
+	return []any{l.ID, l.CaseID, l.Desk, l.Slot, l.Key, text(l.RefID), text(l.RefKey), text(l.RefURL), l.Rule, l.Policy,
+		l.RuleVersion, l.PolicyVersion, text(l.Project), text(l.Type), l.Baseline, l.Opening, l.State, millis(l.CreatedAt),
+		millis(l.LinkedAt)}
 }
 
 // SetLinkRef ties the link to its ticket. A link is never moved to another ticket: ErrConflict.

@@ -7,8 +7,8 @@ import (
 
 // Prune deletes one small step of what ended before a time, and answers how many rows it began with; 0 is the end.
 // At most limit of each go: closed cases with all they have and nothing under way, events and deliveries that have no
-// case, settled quarantine. What only matters for a while goes too: notices seen, expired sessions. The record and
-// the identities of events have retentions of their own.
+// case, settled quarantine. What only matters for a while goes too: notices seen or closed, expired sessions. The record
+// and the identities of events have retentions of their own.
 func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.prune(ctx, "prune", before, limit,
 		`DELETE FROM cases WHERE id IN (SELECT c.id FROM cases AS c WHERE c.state = 'closed' AND c.updated_at < $1
@@ -21,6 +21,7 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 			AND (state IN ('delivered', 'dead', 'canceled') OR mode = 'shadow') LIMIT $2)`,
 		`DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE state <> 'waiting' AND received_at < $1 LIMIT $2)`,
 		`DELETE FROM notices WHERE (connection, id) IN (SELECT connection, id FROM notices WHERE seen_at < $1 LIMIT $2)`,
+		`DELETE FROM operator_notices WHERE id IN (SELECT id FROM operator_notices WHERE closed_at > 0 AND closed_at < $1 LIMIT $2)`,
 		`DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions WHERE expires_at < $1 LIMIT $2)`,
 	)
 }

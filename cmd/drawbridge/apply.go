@@ -92,8 +92,11 @@ func printPlan(w io.Writer, edits []gateway.Edit) int {
 	return changed
 }
 
-func agree(w io.Writer, r io.Reader) bool {
-	fmt.Fprint(w, "Apply this? [y/N] ")
+func agree(w io.Writer, r io.Reader) bool { return confirm(w, r, "Apply this?") }
+
+// confirm asks, and takes anything but y for no.
+func confirm(w io.Writer, r io.Reader, question string) bool {
+	fmt.Fprint(w, question, " [y/N] ")
 	line, err := bufio.NewReader(r).ReadString('\n')
 	if err != nil {
 		fmt.Fprintln(w) // nobody pressed return

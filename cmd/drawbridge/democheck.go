@@ -1,16 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/drawbridge-itsm/drawbridge/connectors/epm/epmstandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira/jirastandin"
 	"github.com/drawbridge-itsm/drawbridge/gateway"
 	"github.com/drawbridge-itsm/drawbridge/store"
@@ -40,40 +38,56 @@ type check struct {
 	n   int
 }
 
+// step is one thing that is tried, about one kind of event. The note says what came of it.
+type step struct {
+	kind, title string
+	run         func() (note string, err error)
+}
+
 func (c *check) all() error {
-	steps := []struct {
-		kind, title string
-		run         func() (string, error)
-	}{
-		{"access.requested", "an application request opens a ticket, and Kim's approval reaches EPM", c.approved},
-		{"access.requested", "an application request is declined by Lee", c.denied},
-		{"admin.requested", "a request for administrator rights is approved by Lee", c.adminApproved},
-		{"admin.requested", "a request for administrator rights is declined by Kim", c.adminDenied},
-		{"access.requested", "Max, who may not decide, approves: refused, then Kim decides", c.wrongPerson},
-		{"access.requested", "Ana approves her own request: refused", c.requester},
-		{"access.approved", "somebody decides in EPM itself: the ticket is closed", c.decidedInConsole},
-		{"access.requested", "the same event arrives twice: one ticket", c.duplicate},
-		{"access.requested", "the answer to create is lost: still one ticket", c.lostAnswer},
-		{"access.requested", "no ticket was opened twice so far", c.noTwins},
-		{"access.requested", "the answer is lost and the desk's search lags longer than the wait: the twin is closed and never decides", c.twin},
-	}
-	for _, s := range steps {
+	for _, s := range slices.Concat(c.epmSteps(), c.aponoSteps(), c.gateSteps(), c.datatheoremSteps(), c.elimitySteps(), c.lastSteps()) {
 		started := time.Now()
 		note, err := s.run()
 		c.n++
 		if err != nil {
-			fmt.Fprintf(c.out, "FAIL %2d  %-17s %s\n", c.n, s.kind, s.title)
+			fmt.Fprintf(c.out, "FAIL %2d  %-19s %s\n", c.n, s.kind, s.title)
 			return fmt.Errorf("step %d, %s: %w", c.n, s.title, err)
 		}
-		fmt.Fprintf(c.out, "ok   %2d  %-17s %s: %s (%.1f s)\n", c.n, s.kind, s.title, note, time.Since(started).Seconds())
+		fmt.Fprintf(c.out, "ok   %2d  %-19s %s: %s (%.1f s)\n", c.n, s.kind, s.title, note, time.Since(started).Seconds())
 	}
 	return nil
 }
 
+func (c *check) lastSteps() []step {
+	return []step{{"every kind", "nothing was given up on and nothing is in quarantine", c.nothingLeft}}
+}
+
+// nothingLeft looks for dead letters and quarantined bodies. One dead letter belongs there: the event without an id.
+func (c *check) nothingLeft() (string, error) {
+	dead, err := c.store.DeadLetters(c.ctx, "", 0)
+	if err != nil {
+		return "", err
+	}
+	for _, d := range dead {
+		if d.CaseID != "" {
+			return "", fmt.Errorf("%s to %s is dead: %s", d.Kind, d.Connection, d.Error)
+		}
+	}
+	bodies, err := c.store.Quarantines(c.ctx, "", 0)
+	if err == nil && len(bodies) != 0 {
+		err = fmt.Errorf("%d bodies are in quarantine: %s", len(bodies), bodies[0].Reason)
+	}
+	return fmt.Sprintf("%d dead letter, of the event without an id", len(dead)), err
+}
+
 // send delivers what the stand-ins have queued.
 func (c *check) send() error {
-	_, epmErr := c.epm.Flush(c.ctx)
-	return errors.Join(epmErr, c.jira.Flush(c.ctx))
+	faults := []error{c.jira.Flush(c.ctx)}
+	for _, flush := range []func(context.Context) ([]int, error){c.epm.Flush, c.apono.Flush, c.gate.Flush, c.datatheorem.Flush, c.elimity.Flush} {
+		_, err := flush(c.ctx)
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
 }
 
 // until waits for f, sending queued webhooks meanwhile as the vendors would.
@@ -86,22 +100,15 @@ func (c *check) until(f func() error) error {
 	})
 }
 
-// request raises an application request by Ana and waits for its ticket.
-func (c *check) request() (id string, issue jirastandin.Issue, err error) {
-	id = c.epm.RequestApplication(anaAsksForATool)
-	issue, err = c.ticket(id)
-	return id, issue, err
-}
-
-// ticket waits until the request's link has its ticket.
-func (c *check) ticket(id string) (issue jirastandin.Issue, err error) {
+// ticketOf waits until a case has a ticket at Jira.
+func (c *check) ticketOf(connection, id string) (issue jirastandin.Issue, err error) {
 	err = c.until(func() error {
-		view, err := c.caseOf(id)
+		view, err := c.caseAt(connection, id)
 		if err != nil {
 			return err
 		}
 		if len(view.Tickets) == 0 || view.Tickets[0].Ticket == "" {
-			return fmt.Errorf("request %s has no ticket yet", id)
+			return fmt.Errorf("request %s of %s has no ticket yet", id, connection)
 		}
 		found, ok := c.jira.Issue(view.Tickets[0].Ticket)
 		if !ok {
@@ -113,30 +120,93 @@ func (c *check) ticket(id string) (issue jirastandin.Issue, err error) {
 	return issue, err
 }
 
-func (c *check) caseOf(id string) (gateway.CaseView, error) {
-	found, err := c.store.CaseByRequest(c.ctx, "epm", demoTenant, id)
+// caseAt is the case a connection knows by an id. Only EPM's has a tenant.
+func (c *check) caseAt(connection, id string) (gateway.CaseView, error) {
+	tenant := ""
+	if connection == "epm" {
+		tenant = demoTenant
+	}
+	found, err := c.store.CaseByRequest(c.ctx, connection, tenant, id)
 	if err != nil {
 		return gateway.CaseView{}, err
 	}
 	return c.bridge.gateway.Case(c.ctx, found.ID)
 }
 
-// decided waits until EPM was told exactly one decision and the ticket says so.
-func (c *check) decided(id, key, decision string) (string, error) {
-	err := c.until(func() error {
-		told := c.epm.Decisions(id)
-		if len(told) == 0 {
-			return fmt.Errorf("EPM was not told of request %s", id)
+// stands waits until a ticket has a status.
+func (c *check) stands(key, status string) error {
+	return c.until(func() error {
+		now, ok := c.jira.Issue(key)
+		if !ok || now.Status != status {
+			return fmt.Errorf("%s stands at %q, want %q", key, now.Status, status)
 		}
-		if len(told) > 1 || told[0].Decision != decision {
-			return fmt.Errorf("EPM was told %+v, want %s once", told, decision)
-		}
-		return c.comment(key, "accepted by epm")
+		return nil
 	})
-	if err == nil {
-		err = c.linkedOnce(id)
+}
+
+// says waits until a comment of a ticket says the words.
+func (c *check) says(key, words string) error {
+	return c.until(func() error { return c.comment(key, words) })
+}
+
+// latest waits until an event is planned that came in last at a connection, is of a kind and was not seen before.
+func (c *check) latest(connection, kind, before string) (event store.Event, err error) {
+	err = c.until(func() error {
+		events, err := c.store.Events(c.ctx, store.EventFilter{Connection: connection, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 || events[0].ID == before {
+			return fmt.Errorf("nothing came in at %s", connection)
+		}
+		if event = events[0]; event.Kind != kind {
+			return fmt.Errorf("%s sent %s, want %s", connection, event.Kind, kind)
+		}
+		if event.State == store.EventAccepted {
+			return fmt.Errorf("event %s is not planned yet", event.ID)
+		}
+		return nil
+	})
+	return event, err
+}
+
+// newest is the id of the event that came in last at a connection.
+func (c *check) newest(connection string) (string, error) {
+	events, err := c.store.Events(c.ctx, store.EventFilter{Connection: connection, Limit: 1})
+	if err != nil || len(events) == 0 {
+		return "", err
 	}
-	return key + ", EPM was told " + decision + " once, and the ticket says so", err
+	return events[0].ID, nil
+}
+
+// without carries out something that sends one event of a kind, and makes sure that it is kept and opens no ticket.
+func (c *check) without(connection, kind string, send func() error) (store.Event, error) {
+	if err := c.until(func() error { return nil }); err != nil { // what waits goes first
+		return store.Event{}, err
+	}
+	before, err := c.newest(connection)
+	if err != nil {
+		return store.Event{}, err
+	}
+	tickets := len(c.jira.Issues())
+	if err := send(); err != nil {
+		return store.Event{}, err
+	}
+	event, err := c.latest(connection, kind, before)
+	if err != nil {
+		return event, err
+	}
+	if now := len(c.jira.Issues()); now != tickets {
+		return event, fmt.Errorf("%d tickets were opened, want none", now-tickets)
+	}
+	if event.CaseID == "" {
+		return event, nil
+	}
+	links, err := c.store.LinksOfCase(c.ctx, event.CaseID)
+	if err == nil && len(links) != 0 {
+		err = fmt.Errorf("the case has the links %+v, want none", links)
+	}
+	return event, err
 }
 
 // comment looks for words in an internal comment of a ticket.
@@ -153,228 +223,9 @@ func (c *check) comment(key, words string) error {
 	return fmt.Errorf("no comment on %s says %q", key, words)
 }
 
-// silent makes sure that EPM was told nothing.
-func (c *check) silent(id string) error {
-	if told := c.epm.Decisions(id); len(told) != 0 {
-		return fmt.Errorf("EPM was told %+v, want nothing", told)
-	}
-	return nil
-}
-
-func (c *check) approved() (string, error) {
-	id, issue, err := c.request()
-	if err != nil {
-		return "", err
-	}
-	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
-		return "", err
-	}
-	return c.decided(id, issue.Key, "Approved")
-}
-
-func (c *check) denied() (string, error) {
-	id, issue, err := c.request()
-	if err != nil {
-		return "", err
-	}
-	if err := c.jira.Move(issue.Key, "acc-lee", "Declined", nil); err != nil {
-		return "", err
-	}
-	return c.decided(id, issue.Key, "Denied")
-}
-
-func (c *check) admin(by, status, decision string) (string, error) {
-	id := c.epm.RequestAdmin(maxAsksForRights)
-	issue, err := c.ticket(id)
-	if err != nil {
-		return "", err
-	}
-	if err := c.jira.Move(issue.Key, by, status, nil); err != nil {
-		return "", err
-	}
-	return c.decided(id, issue.Key, decision)
-}
-
-func (c *check) adminApproved() (string, error) { return c.admin("acc-lee", "Approved", "Approved") }
-func (c *check) adminDenied() (string, error)   { return c.admin("acc-kim", "Declined", "Denied") }
-
-func (c *check) wrongPerson() (string, error) {
-	id, issue, err := c.request()
-	if err != nil {
-		return "", err
-	}
-	if err := c.refusedMove(id, issue.Key, "acc-max", "not among those who may decide"); err != nil {
-		return "", err
-	}
-	if err := c.jira.Move(issue.Key, "acc-max", "Open", nil); err != nil {
-		return "", err
-	}
-	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
-		return "", err
-	}
-	return c.decided(id, issue.Key, "Approved")
-}
-
-func (c *check) requester() (string, error) {
-	id, issue, err := c.request()
-	if err != nil {
-		return "", err
-	}
-	err = c.refusedMove(id, issue.Key, "acc-ana", "nobody decides their own request")
-	return issue.Key + ", nothing posted, and the ticket says why", err
-}
-
-// refusedMove approves as somebody who may not, and waits for the refusal on the ticket.
-func (c *check) refusedMove(id, key, by, words string) error {
-	if err := c.jira.Move(key, by, "Approved", nil); err != nil {
-		return err
-	}
-	if err := c.until(func() error { return c.comment(key, words) }); err != nil {
-		return err
-	}
-	return c.silent(id)
-}
-
-func (c *check) decidedInConsole() (string, error) {
-	id, issue, err := c.request()
-	if err != nil {
-		return "", err
-	}
-	if err := c.epm.DecideInConsole(id, epmstandin.Approved, "Root Admin"); err != nil {
-		return "", err
-	}
-	err = c.until(func() error {
-		now, _ := c.jira.Issue(issue.Key)
-		if now.Status != "Approved" {
-			return fmt.Errorf("%s stands at %s, want Approved", issue.Key, now.Status)
-		}
-		return c.comment(issue.Key, "Root Admin")
-	})
-	if err == nil {
-		err = c.silent(id)
-	}
-	return issue.Key + " follows, and nothing is posted back", err
-}
-
-func (c *check) duplicate() (string, error) {
-	id, issue, err := c.request()
-	if err != nil {
-		return "", err
-	}
-	view, err := c.caseOf(id)
-	if err != nil {
-		return "", err
-	}
-	before := len(c.jira.Issues())
-	answer, err := c.post(view.Events[0].Body)
-	if err != nil {
-		return "", err
-	}
-	if !strings.Contains(answer, `"duplicate":true`) || !strings.Contains(answer, view.Events[0].ID) {
-		return "", fmt.Errorf("the second answer is %s, want the first event's id", answer)
-	}
-	if after := len(c.jira.Issues()); after != before {
-		return "", fmt.Errorf("there are %d tickets, want %d", after, before)
-	}
-	return issue.Key + " alone, and the answer names the first event", nil
-}
-
-// post sends a body to the bridge as EPM does.
-func (c *check) post(body string) (string, error) {
-	req, err := http.NewRequestWithContext(c.ctx, http.MethodPost, c.urls.bridge+"/in/epm", strings.NewReader(body))
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.SetBasicAuth(demoHookUser, c.hookPassword)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	var answer bytes.Buffer
-	if _, err := answer.ReadFrom(resp.Body); err != nil {
-		return "", err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("the bridge answered %d: %s", resp.StatusCode, answer.String())
-	}
-	return answer.String(), nil
-}
-
-func (c *check) lostAnswer() (string, error) {
-	before := len(c.jira.Issues())
-	c.jira.CutNext("create")
-	id, issue, err := c.request()
-	if err != nil {
-		return "", err
-	}
-	if after := len(c.jira.Issues()); after != before+1 {
-		return "", fmt.Errorf("%d tickets were opened, want 1", after-before)
-	}
-	if err := c.jira.Move(issue.Key, "acc-kim", "Declined", nil); err != nil {
-		return "", err
-	}
-	return c.decided(id, issue.Key, "Denied")
-}
-
-// noTwins looks at all cases: every one has one ticket, and Jira has as many tickets as there are cases.
-func (c *check) noTwins() (string, error) {
-	cases, err := c.store.Cases(c.ctx, store.CaseFilter{Limit: 100})
-	if err != nil {
-		return "", err
-	}
-	for _, one := range cases {
-		links, err := c.store.LinksOfCase(c.ctx, one.ID)
-		if err != nil {
-			return "", err
-		}
-		if len(links) != 1 || links[0].State != store.LinkLinked {
-			return "", fmt.Errorf("request %s has the links %+v, want one with its ticket", one.RequestID, links)
-		}
-	}
-	if tickets := len(c.jira.Issues()); tickets != len(cases) {
-		return "", fmt.Errorf("there are %d tickets for %d requests", tickets, len(cases))
-	}
-	return fmt.Sprintf("%d requests, %d tickets", len(cases), len(cases)), nil
-}
-
-func (c *check) twin() (string, error) {
-	before := len(c.jira.Issues())
-	c.jira.DropWebhooks(true)
-	c.lag.Store(int64(8 * time.Second))
-	c.jira.CutNext("create")
-	id, issue, err := c.request()
-	c.lag.Store(0)
-	c.jira.DropWebhooks(false)
-	if err != nil {
-		return "", err
-	}
-	opened := c.jira.Issues()[before:]
-	if len(opened) != 2 {
-		return "", fmt.Errorf("%d tickets were opened, want 2", len(opened))
-	}
-	twin := opened[0]
-	if err := c.until(func() error { return c.comment(twin.Key, "a second time for the same request") }); err != nil {
-		return "", err
-	}
-	// Somebody works on the twin all the same.
-	if err := c.jira.Move(twin.Key, "acc-kim", "Open", nil); err != nil {
-		return "", err
-	}
-	if err := c.jira.Move(twin.Key, "acc-kim", "Approved", nil); err != nil {
-		return "", err
-	}
-	if err := c.jira.Move(issue.Key, "acc-lee", "Declined", nil); err != nil {
-		return "", err
-	}
-	note, err := c.decided(id, issue.Key, "Denied")
-	return note + "; " + twin.Key + " was closed", err
-}
-
 // linkedOnce makes sure that a case has one ticket that can decide.
-func (c *check) linkedOnce(id string) error {
-	view, err := c.caseOf(id)
+func (c *check) linkedOnce(connection, id string) error {
+	view, err := c.caseAt(connection, id)
 	if err != nil {
 		return err
 	}
@@ -388,4 +239,21 @@ func (c *check) linkedOnce(id string) error {
 		return fmt.Errorf("the case has %d live tickets, want 1", live)
 	}
 	return nil
+}
+
+// eventually waits until f is content; the error is f's last.
+func eventually(ctx context.Context, f func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }

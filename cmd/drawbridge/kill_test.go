@@ -59,7 +59,7 @@ type killRun struct {
 
 // programs are the replicas under test, each a process of its own.
 type programs struct {
-	t         *testing.T
+	t         testing.TB
 	args      []string
 	addresses []string
 

@@ -40,7 +40,13 @@ type commands struct {
 	Import  importCommand  `cmd:"" help:"Import people's names across systems."`
 	Move    moveCommand    `cmd:"" help:"Let open cases go on with the published version of a rule or policy."`
 	Replay  replayCommand  `cmd:"" help:"List dead deliveries and quarantined bodies, or put them back to work."`
+	Sample  sampleCommand  `cmd:"" help:"Show or send a tool's documented events, to see what comes of them."`
 	Audit   auditCommand   `cmd:"" help:"Verify, report, export and erase what is recorded."`
+
+	Doctor     doctorCommand     `cmd:"" help:"Look at everything and say in plain words what does not work."`
+	Connectors connectorsCommand `cmd:"" help:"List the connectors, what each can do and what rests on no documented fact."`
+	Connection connectionCommand `cmd:"" help:"List, pause, disable, clear and delete connections."`
+
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

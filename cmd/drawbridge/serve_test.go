@@ -88,6 +88,15 @@ func TestStopFinishesWhatIsUnderWayAndGivesBackLeases(t *testing.T) {
 			p.fine("migrate")
 			p.fine("apply", "-y", "-f", "docs")
 			s := p.serve()
+			db := p.open()
+			must(t, eventually(t.Context(), func() error {
+				for _, connection := range leased {
+					if l, err := db.LeaseOf(t.Context(), connection); err != nil || l.Epoch == 0 {
+						return fmt.Errorf("the lease of %s is %+v, %v", connection, l, err)
+					}
+				}
+				return nil
+			}))
 			body := `{"EventType":"URM_Native_Ticket_Created","RequestId":"r-1","TenantId":"t-100","User":"CORP\\ana"}`
 			conn, err := net.Dial("tcp", s.address)
 			must(t, err)
@@ -131,25 +140,28 @@ func TestStopFinishesWhatIsUnderWayAndGivesBackLeases(t *testing.T) {
 			case <-time.After(30 * time.Second):
 				t.Fatalf("it does not end:\n%s", s.log)
 			}
-			p.leftInOrder(accepted.Event)
+			if _, err := db.Event(t.Context(), accepted.Event); err != nil {
+				t.Errorf("the event that was accepted: %v", err)
+			}
+			for _, connection := range leased {
+				if l, err := db.LeaseOf(t.Context(), connection); err != nil || l.Until.After(time.Unix(0, 0)) {
+					t.Errorf("the lease of %s is %+v, %v; want it released\n%s", connection, l, err, s.log)
+				}
+			}
 		})
 	}
 }
 
-// leftInOrder looks at what a server has left: its event is stored, and its leases can be had at once.
-func (p *program) leftInOrder(event string) {
+// leased are the connections of the starter folder.
+var leased = []string{"epm", "jira"}
+
+// open opens the program's database beside it.
+func (p *program) open() *store.Store {
 	p.Helper()
 	db, err := store.Open(p.Context(), "sqlite:"+filepath.Join(p.dir, "drawbridge.db"), store.Options{})
 	must(p.T, err)
-	defer db.Close()
-	if _, err := db.Event(p.Context(), event); err != nil {
-		p.Errorf("the event that was accepted: %v", err)
-	}
-	for _, connection := range []string{"epm", "jira"} {
-		if l, err := db.LeaseOf(p.Context(), connection); err != nil || l.Epoch == 0 || l.Until.After(time.Unix(0, 0)) {
-			p.Errorf("the lease of %s is %+v, %v; want it released", connection, l, err)
-		}
-	}
+	p.Cleanup(func() { _ = db.Close() })
+	return db
 }
 
 func TestReplayListsAndPutsBackToWork(t *testing.T) {

@@ -86,7 +86,7 @@ func (c *check) edit(t *testing.T, kind, name, old, with string) {
 }
 
 // must stops the test at an error.
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

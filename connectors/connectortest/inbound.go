@@ -39,26 +39,26 @@ func checkForged(t *testing.T, s Suite) error {
 		if err != nil {
 			return fmt.Errorf("sign request %d: %w", i, err)
 		}
-		b.forge(signing, plain, signed, i)
+		b.forge(t, signing, plain, signed, i)
 	}
 	return b.err()
 }
 
-func (b *bench) forge(signing signer, plain, signed connectors.Request, i int) {
+func (b *bench) forge(t *testing.T, signing signer, plain, signed connectors.Request, i int) {
 	at := func(now time.Time) *verify.Verifier {
-		v, err := verify.New(connectors.DefaultVerification(b.c), b.suite.Verification, signing.vault, func() time.Time { return now })
+		v, err := verify.New(connectors.DefaultVerification(b.c), b.suite.Verification, verify.Env{Vault: signing.vault, Now: func() time.Time { return now }})
 		if err != nil {
 			b.fault("request %d: make verifier: %w", i, err)
 		}
 		return v
 	}
 	v := at(Now)
-	if err := v.Verify(signed, ""); err != nil {
+	if _, err := v.Verify(t.Context(), signed, ""); err != nil {
 		b.fault("request %d, signed: %w", i, err)
 		return
 	}
 	forged := func(v *verify.Verifier, r connectors.Request, format string, args ...any) {
-		if err := v.Verify(r, ""); !errors.Is(err, connectors.ErrForged) {
+		if _, err := v.Verify(t.Context(), r, ""); !errors.Is(err, connectors.ErrForged) {
 			b.fault("request %d, %s: got %v, want ErrForged", i, fmt.Sprintf(format, args...), err)
 		}
 	}

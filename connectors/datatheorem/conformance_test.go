@@ -60,7 +60,7 @@ func TestAnAccountsEventsArrive(t *testing.T) {
 	t.Parallel()
 	k := mustOpen(t, "")
 	given := connectors.Verification{Bearer: &connectors.BearerCheck{Tokens: []connectors.Secret{connectors.SecretValue("123456abcde")}}}
-	verifier, err := verify.New(k.Verification(), given, &connectors.Vault{}, func() time.Time { return connectortest.Now })
+	verifier, err := verify.New(k.Verification(), given, verify.Env{Vault: &connectors.Vault{}, Now: func() time.Time { return connectortest.Now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestAnAccountsEventsArrive(t *testing.T) {
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		request := connectors.Request{Method: r.Method, URL: r.URL, Header: r.Header, Body: body, Time: connectortest.Now}
-		if verifier.Verify(request, "") != nil {
+		if _, err := verifier.Verify(r.Context(), request, ""); err != nil {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}

@@ -28,7 +28,7 @@ func TestASignedWebhookBecomesAChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	given := connectors.Verification{HMAC: &connectors.HMACCheck{Secrets: []connectors.Secret{connectors.SecretValue("s3cret")}}}
-	verifier, err := verify.New(w.Verification(), given, &connectors.Vault{}, w.time.Now)
+	verifier, err := verify.New(w.Verification(), given, verify.Env{Vault: &connectors.Vault{}, Now: w.time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestASignedWebhookBecomesAChange(t *testing.T) {
 		t.Fatalf("%d webhooks, want one for the create and one for the move", len(notices))
 	}
 	for _, r := range notices {
-		if err := verifier.Verify(r, ""); err != nil {
+		if _, err := verifier.Verify(t.Context(), r, ""); err != nil {
 			t.Errorf("verify: %v", err)
 		}
 		got, err := w.Receive(t.Context(), r)
@@ -44,7 +44,7 @@ func TestASignedWebhookBecomesAChange(t *testing.T) {
 			t.Errorf("receive = %+v, %v, want a change of %v", got, err, ref)
 		}
 		r.Body = append(r.Body, ' ')
-		if verifier.Verify(r, "") == nil {
+		if _, err := verifier.Verify(t.Context(), r, ""); err == nil {
 			t.Error("a changed body was taken")
 		}
 	}

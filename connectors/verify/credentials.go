@@ -8,48 +8,59 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
-func (v *Verifier) basic(c *connectors.BasicCheck, h http.Header) error {
+func (v *Verifier) basic(c *connectors.BasicCheck, h http.Header) (string, error) {
 	if _, err := only(h, "Authorization"); err != nil {
-		return err
+		return "", err
 	}
 	user, password, ok := (&http.Request{Header: h}).BasicAuth()
 	if !ok {
-		return forged("header Authorization holds no Basic credentials")
+		return "", forged("header Authorization holds no Basic credentials")
 	}
 	known := same([]byte(user), []byte(c.User)) == 1
-	if matches := v.matches(password, c.Passwords); !known || !matches {
-		return forged("the user or the password is wrong")
+	used, ok := v.matches(password, c.Passwords)
+	if !known || !ok {
+		return "", forged("the user or the password is wrong")
 	}
-	return nil
+	return used, nil
 }
 
-func (v *Verifier) bearer(c *connectors.BearerCheck, h http.Header) error {
+func (v *Verifier) bearer(c *connectors.BearerCheck, h http.Header) (string, error) {
+	token, err := bearerToken(h)
+	if err != nil {
+		return "", err
+	}
+	used, ok := v.matches(token, c.Tokens)
+	if !ok {
+		return "", forged("the bearer token is wrong")
+	}
+	return used, nil
+}
+
+func bearerToken(h http.Header) (string, error) {
 	text, err := only(h, "Authorization")
 	if err != nil {
-		return err
+		return "", err
 	}
 	scheme, token, ok := strings.Cut(text, " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
-		return forged("header Authorization holds no bearer token")
+		return "", forged("header Authorization holds no bearer token")
 	}
-	if !v.matches(token, c.Tokens) {
-		return forged("the bearer token is wrong")
-	}
-	return nil
+	return token, nil
 }
 
-func (v *Verifier) header(c *connectors.HeaderCheck, h http.Header) error {
+func (v *Verifier) header(c *connectors.HeaderCheck, h http.Header) (string, error) {
 	text, err := only(h, c.Name)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if !v.matches(text, c.Values) {
-		return forged("the value of header %s is wrong", http.CanonicalHeaderKey(c.Name))
+	used, ok := v.matches(text, c.Values)
+	if !ok {
+		return "", forged("the value of header %s is wrong", http.CanonicalHeaderKey(c.Name))
 	}
-	return nil
+	return used, nil
 }
 
-func (v *Verifier) token(c *connectors.TokenCheck, u *url.URL, pathToken string) error {
+func (v *Verifier) token(c *connectors.TokenCheck, u *url.URL, pathToken string) (string, error) {
 	var tokens []string
 	if pathToken != "" {
 		tokens = append(tokens, pathToken)
@@ -57,19 +68,21 @@ func (v *Verifier) token(c *connectors.TokenCheck, u *url.URL, pathToken string)
 	if u != nil {
 		query, err := url.ParseQuery(u.RawQuery)
 		if err != nil {
-			return forged("the query cannot be read")
+			return "", forged("the query cannot be read")
 		}
 		tokens = append(tokens, query["token"]...)
 	}
 	switch {
 	case len(tokens) > 1:
-		return forged("the token is there more than once")
+		return "", forged("the token is there more than once")
 	case len(tokens) == 0 || tokens[0] == "":
-		return forged("the token is missing")
-	case !v.matches(tokens[0], c.Tokens):
-		return forged("the token is wrong")
+		return "", forged("the token is missing")
 	}
-	return nil
+	used, ok := v.matches(tokens[0], c.Tokens)
+	if !ok {
+		return "", forged("the token is wrong")
+	}
+	return used, nil
 }
 
 // Redact returns a copy of u without what carries credentials: ?token=, in any spelling, and user information. The

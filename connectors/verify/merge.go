@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,11 +22,11 @@ func Merge(defaults, given connectors.Verification) (connectors.Verification, er
 	if len(names) == 0 {
 		defaults.None = false
 		names = schemes(defaults)
-		if len(names) != 1 || len(secretsOf(&defaults)) == 0 {
+		if _, secrets := secretsOf(&defaults); len(names) != 1 || len(secrets) == 0 {
 			return connectors.Verification{}, errors.New("verification: nothing is configured; " + advice(names))
 		}
 		given = connectors.Verification{}
-		pick(&given, names[0])
+		choose(&given, names[0])
 	}
 	merged := fill(defaults, given)
 	if err := errors.Join(faults(merged)...); err != nil {
@@ -39,7 +40,7 @@ func advice(defaults []string) string {
 	if len(defaults) == 1 {
 		return "the vendor's scheme is " + defaults[0] + ": set " + secretsPath[defaults[0]]
 	}
-	return "set one of basic, bearer, header, token, hmac and standard_webhooks"
+	return "set one of basic, bearer, header, token, hmac, standard_webhooks, oauth, certificate and issuer"
 }
 
 var secretsPath = map[string]string{
@@ -64,6 +65,9 @@ func schemes(v connectors.Verification) []string {
 		{"token", v.Token != nil},
 		{"hmac", v.HMAC != nil},
 		{"standard_webhooks", v.StandardWebhooks != nil},
+		{"oauth", v.OAuth != nil},
+		{"certificate", v.Certificate != nil},
+		{"issuer", v.Issuer != nil},
 	} {
 		if s.set {
 			names = append(names, s.name)
@@ -72,7 +76,8 @@ func schemes(v connectors.Verification) []string {
 	return names
 }
 
-func pick(v *connectors.Verification, scheme string) {
+// choose makes a scheme that takes all it has from the defaults.
+func choose(v *connectors.Verification, scheme string) {
 	switch scheme {
 	case "basic":
 		v.Basic = &connectors.BasicCheck{}
@@ -123,6 +128,18 @@ func fill(d, given connectors.Verification) connectors.Verification {
 	case given.StandardWebhooks != nil:
 		c, from := *given.StandardWebhooks, orZero(d.StandardWebhooks)
 		merged.StandardWebhooks = &connectors.StandardWebhooks{Window: cmp.Or(c.Window, from.Window), Secrets: orList(c.Secrets, from.Secrets)}
+	case given.OAuth != nil: // what follows knows no vendor's defaults
+		c := *given.OAuth
+		c.ClientSecrets, c.Passwords = slices.Clone(c.ClientSecrets), slices.Clone(c.Passwords)
+		merged.OAuth = &c
+	case given.Certificate != nil:
+		c := *given.Certificate
+		c.Subjects, c.SANs, c.Fingerprints = slices.Clone(c.Subjects), slices.Clone(c.SANs), slices.Clone(c.Fingerprints)
+		merged.Certificate = &c
+	case given.Issuer != nil:
+		c := *given.Issuer
+		c.Claims = maps.Clone(c.Claims)
+		merged.Issuer = &c
 	}
 	return merged
 }
@@ -197,25 +214,45 @@ func faults(v connectors.Verification) []error {
 			wrong("standard_webhooks.window is negative")
 		}
 		secrets("standard_webhooks.secrets", v.StandardWebhooks.Secrets)
+	case v.OAuth != nil:
+		oauthFaults(v.OAuth, wrong)
+	case v.Certificate != nil:
+		certificateFaults(v.Certificate, wrong)
+	case v.Issuer != nil:
+		issuerFaults(v.Issuer, wrong)
 	}
 	return list
 }
 
-func secretsOf(v *connectors.Verification) []connectors.Secret {
+// secretsOf returns the secrets of a scheme that has any, and where in it they stand.
+func secretsOf(v *connectors.Verification) (path string, secrets []connectors.Secret) {
 	switch {
 	case v.Basic != nil:
-		return v.Basic.Passwords
+		return "passwords", v.Basic.Passwords
 	case v.Bearer != nil:
-		return v.Bearer.Tokens
+		return "tokens", v.Bearer.Tokens
 	case v.Header != nil:
-		return v.Header.Values
+		return "values", v.Header.Values
 	case v.Token != nil:
-		return v.Token.Tokens
+		return "tokens", v.Token.Tokens
 	case v.HMAC != nil:
-		return v.HMAC.Secrets
+		return "secrets", v.HMAC.Secrets
 	case v.StandardWebhooks != nil:
-		return v.StandardWebhooks.Secrets
+		return "secrets", v.StandardWebhooks.Secrets
 	default:
-		return nil
+		return "", nil
 	}
+}
+
+// referencesOf returns everything that has to be revealed before it can be compared.
+func referencesOf(v *connectors.Verification) []connectors.Secret {
+	_, references := secretsOf(v)
+	if v.OAuth != nil {
+		for _, h := range slices.Concat(v.OAuth.ClientSecrets, v.OAuth.Passwords) {
+			if s := h.Secret(); !s.IsZero() {
+				references = append(references, s)
+			}
+		}
+	}
+	return references
 }

@@ -36,39 +36,38 @@ func decodeBase64(text string) ([]byte, error) {
 	return base64.StdEncoding.Strict().DecodeString(text)
 }
 
-func (v *Verifier) hmac(c *connectors.HMACCheck, r connectors.Request) error {
+func (v *Verifier) hmac(c *connectors.HMACCheck, r connectors.Request) (string, error) {
 	name := http.CanonicalHeaderKey(c.Header)
 	text, err := only(r.Header, name)
 	if err != nil {
-		return err
+		return "", err
 	}
 	given, err := signatures(c, text)
 	if err != nil {
-		return err
+		return "", err
 	}
 	signed := [][]byte{r.Body}
 	var at time.Time
 	if c.Timestamp != "" {
 		stamp, err := only(r.Header, c.Timestamp)
 		if err != nil {
-			return err
+			return "", err
 		}
 		if at, err = parseTime(stamp); err != nil {
-			return forged("header %s is not a time", http.CanonicalHeaderKey(c.Timestamp))
+			return "", forged("header %s is not a time", http.CanonicalHeaderKey(c.Timestamp))
 		}
 		signed = [][]byte{[]byte(c.Lead + stamp + c.Separator), r.Body}
 	}
-	found := 0
-	for _, secret := range v.reveal(c.Secrets) {
-		found |= anySigned(hashes[c.Algorithm], []byte(secret), signed, given)
-	}
-	if found != 1 {
-		return forged("the signature in header %s is wrong", name)
+	used, ok := v.pick(c.Secrets, func(secret string) int {
+		return anySigned(hashes[c.Algorithm], []byte(secret), signed, given)
+	})
+	if !ok {
+		return "", forged("the signature in header %s is wrong", name)
 	}
 	if c.Timestamp != "" && !v.recent(at, c.Window) {
-		return forged("the time in header %s is too far off", http.CanonicalHeaderKey(c.Timestamp))
+		return "", forged("the time in header %s is too far off", http.CanonicalHeaderKey(c.Timestamp))
 	}
-	return nil
+	return used, nil
 }
 
 // signatures reads the signatures of a header. Those that are none are left out where there may be several.
@@ -109,25 +108,25 @@ func anySigned(digest func() hash.Hash, key []byte, signed, given [][]byte) int 
 }
 
 // standardWebhooks follows the specification at standardwebhooks.com, symmetric signatures (v1) only.
-func (v *Verifier) standardWebhooks(c *connectors.StandardWebhooks, r connectors.Request) error {
+func (v *Verifier) standardWebhooks(c *connectors.StandardWebhooks, r connectors.Request) (string, error) {
 	id, err := only(r.Header, "webhook-id")
 	if err != nil {
-		return err
+		return "", err
 	}
 	if strings.Contains(id, ".") {
-		return forged("header Webhook-Id holds a dot") // the signed text could be cut in another place
+		return "", forged("header Webhook-Id holds a dot") // the signed text could be cut in another place
 	}
 	stamp, err := only(r.Header, "webhook-timestamp")
 	if err != nil {
-		return err
+		return "", err
 	}
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
 	if err != nil {
-		return forged("header Webhook-Timestamp is not a time")
+		return "", forged("header Webhook-Timestamp is not a time")
 	}
 	text, err := only(r.Header, "webhook-signature")
 	if err != nil {
-		return err
+		return "", err
 	}
 	var given [][]byte
 	for entry := range strings.SplitSeq(text, " ") {
@@ -138,19 +137,20 @@ func (v *Verifier) standardWebhooks(c *connectors.StandardWebhooks, r connectors
 		}
 	}
 	signed := [][]byte{[]byte(id + "." + stamp + "."), r.Body}
-	found := 0
-	for _, secret := range v.reveal(c.Secrets) {
-		if key := webhookKey(secret); len(key) > 0 {
-			found |= anySigned(sha256.New, key, signed, given)
+	used, ok := v.pick(c.Secrets, func(secret string) int {
+		key := webhookKey(secret)
+		if len(key) == 0 {
+			return 0
 		}
-	}
-	if found != 1 {
-		return forged("no signature in header Webhook-Signature is good")
+		return anySigned(sha256.New, key, signed, given)
+	})
+	if !ok {
+		return "", forged("no signature in header Webhook-Signature is good")
 	}
 	if !v.recent(time.Unix(seconds, 0), c.Window) {
-		return forged("the time in header Webhook-Timestamp is too far off")
+		return "", forged("the time in header Webhook-Timestamp is too far off")
 	}
-	return nil
+	return used, nil
 }
 
 // webhookKey returns the key behind a secret's text, nil where it is none.
@@ -175,6 +175,6 @@ func (v *Verifier) recent(at time.Time, window time.Duration) bool {
 	if window == 0 {
 		window = defaultWindow
 	}
-	now := v.now()
+	now := v.env.Now()
 	return !at.Before(now.Add(-window)) && !at.After(now.Add(window))
 }

@@ -270,7 +270,7 @@ func FuzzVerify(f *testing.F) {
 		{HMAC: &connectors.HMACCheck{Header: "X-Sig", Prefix: "v1=", Encoding: "base64", Secrets: secrets("fuzz-secret")}},
 		{StandardWebhooks: &connectors.StandardWebhooks{Secrets: secrets("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")}},
 	}
-	var verifiers []*verify.Verifier
+	var verifiers []checker
 	for _, given := range all {
 		verifiers = append(verifiers, mustNew(f, given, time.Unix(1700000001, 0)))
 	}

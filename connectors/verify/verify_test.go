@@ -27,13 +27,29 @@ func secrets(values ...string) []connectors.Secret {
 	return list
 }
 
-func mustNew(t testing.TB, given connectors.Verification, clock time.Time) *verify.Verifier {
+// checker is a verifier of which only the outcome is looked at.
+type checker struct {
+	*verify.Verifier
+	t testing.TB
+}
+
+func (c checker) Verify(r connectors.Request, pathToken string) error {
+	_, err := c.Verifier.Verify(c.t.Context(), r, pathToken)
+	return err
+}
+
+func mustNew(t testing.TB, given connectors.Verification, clock time.Time) checker {
 	t.Helper()
-	v, err := verify.New(connectors.Verification{}, given, &connectors.Vault{}, at(clock))
+	return newWith(t, given, verify.Env{Vault: &connectors.Vault{}, Now: at(clock)})
+}
+
+func newWith(t testing.TB, given connectors.Verification, env verify.Env) checker {
+	t.Helper()
+	v, err := verify.New(connectors.Verification{}, given, env)
 	if err != nil {
 		t.Fatalf("make verifier: %v", err)
 	}
-	return v
+	return checker{v, t}
 }
 
 // request makes a request from pairs of header name and value.
@@ -186,10 +202,7 @@ func TestVerifyTakesNoSecretThatCannotBeRead(t *testing.T) {
 		for _, ref := range refs {
 			t.Run(name+" "+ref, func(t *testing.T) {
 				t.Parallel()
-				v, err := verify.New(connectors.Verification{}, decode(t, strings.ReplaceAll(block, "SECRET", ref)), vault, at(now))
-				if err != nil {
-					t.Fatal(err)
-				}
+				v := newWith(t, decode(t, strings.ReplaceAll(block, "SECRET", ref)), verify.Env{Vault: vault, Now: at(now)})
 				// What an empty secret would let in.
 				r := request("{}",
 					"X-Key", " ", "X-Signature", hexMAC(t, "", "{}"),
@@ -204,7 +217,7 @@ func TestVerifyTakesNoSecretThatCannotBeRead(t *testing.T) {
 				if err := v.Verify(r, ""); !errors.Is(err, connectors.ErrForged) {
 					t.Errorf("got %v, want ErrForged", err)
 				}
-				if err := v.Ready(); err == nil {
+				if err := v.Ready(t.Context()); err == nil {
 					t.Error("Ready is content with a secret that cannot be read")
 				}
 			})
@@ -220,10 +233,7 @@ func TestVerifyReadsAChangedFileAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	v, err := verify.New(connectors.Verification{}, decode(t, "bearer: {tokens: [{file: token}]}"), &connectors.Vault{Dir: dir}, at(now))
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := newWith(t, decode(t, "bearer: {tokens: [{file: token}]}"), verify.Env{Vault: &connectors.Vault{Dir: dir}, Now: at(now)})
 	write("first\n")
 	if err := v.Verify(request("", "Authorization", "Bearer first"), ""); err != nil {
 		t.Errorf("first token: %v", err)
@@ -233,7 +243,7 @@ func TestVerifyReadsAChangedFileAtOnce(t *testing.T) {
 	if err := v.Verify(request("", "Authorization", "Bearer second"), ""); err != nil {
 		t.Errorf("second token: %v", err)
 	}
-	if err := v.Ready(); err != nil {
+	if err := v.Ready(t.Context()); err != nil {
 		t.Errorf("ready: %v", err)
 	}
 }

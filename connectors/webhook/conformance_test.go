@@ -145,7 +145,7 @@ func TestARequestTravelsThereAndBack(t *testing.T) {
 				body, _ := io.ReadAll(r.Body)
 				request := connectors.Request{Method: r.Method, URL: r.URL, Header: r.Header, Body: body, Time: connectortest.Now}
 				receiver, _ := connectors.AsReceiver(k)
-				if err := verifier.Verify(request, ""); err != nil {
+				if _, err := verifier.Verify(r.Context(), request, ""); err != nil {
 					http.Error(w, "no", http.StatusUnauthorized)
 					return
 				}
@@ -180,7 +180,7 @@ func TestARequestTravelsThereAndBack(t *testing.T) {
 				given = connectors.Verification{StandardWebhooks: &connectors.StandardWebhooks{Secrets: []connectors.Secret{connectors.SecretValue(signingKey)}}}
 			}
 			var err error
-			if verifier, err = verify.New(connectors.DefaultVerification(k), given, &connectors.Vault{}, func() time.Time { return connectortest.Now }); err != nil {
+			if verifier, err = verify.New(connectors.DefaultVerification(k), given, verify.Env{Vault: &connectors.Vault{}, Now: func() time.Time { return connectortest.Now }}); err != nil {
 				t.Fatal(err)
 			}
 

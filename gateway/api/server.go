@@ -9,9 +9,11 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -59,6 +61,7 @@ func New(o Options) http.Handler {
 
 	e.Any("/in/:connection", s.inbound)
 	e.Any("/in/:connection/:token", s.inbound)
+	e.Any("/oauth/token", s.token)
 
 	read := []string{http.MethodGet, http.MethodHead}
 	e.Match(read, "/healthz", s.healthy)
@@ -67,6 +70,20 @@ func New(o Options) http.Handler {
 	// Not as a group: its own catch-all would answer a wrong method with 404.
 	e.Match(read, "/api/v1/cases", s.cases, s.signedIn)
 	e.Match(read, "/api/v1/cases/:id", s.oneCase, s.signedIn)
+	e.Match(read, "/api/v1/connections", s.connections, s.signedIn)
+	e.Match(read, "/api/v1/connections/:connection", s.oneConnection, s.signedIn)
+	e.DELETE("/api/v1/connections/:connection", s.deleteConnection, s.signedIn)
+	e.Match(read, "/api/v1/connections/:connection/sample", s.samples, s.signedIn)
+	e.POST("/api/v1/connections/:connection/sample", s.sendSample, s.signedIn)
+	e.POST("/api/v1/connections/:connection/test", s.testConnection, s.signedIn)
+	e.POST("/api/v1/connections/:connection/state", s.setState, s.signedIn)
+	e.POST("/api/v1/connections/:connection/clear-queue", s.clearQueue, s.signedIn)
+	e.Match(read, "/api/v1/connections/:connection/credentials", s.credentials, s.signedIn)
+	e.POST("/api/v1/connections/:connection/secrets", s.makeSecret, s.signedIn)
+	e.DELETE("/api/v1/connections/:connection/secrets/:mark", s.dropSecret, s.signedIn)
+	e.DELETE("/api/v1/connections/:connection/tokens", s.revokeTokens, s.signedIn)
+	e.Match(read, "/api/v1/notices", s.notices, s.signedIn)
+	e.POST("/api/v1/notices/:id/close", s.closeNotice, s.signedIn)
 
 	e.Match(read, everythingElse, s.page)
 	return e
@@ -116,6 +133,10 @@ func (s *server) fail(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
+	if r, ok := errors.AsType[*gateway.TokenRefusal](err); ok {
+		s.refuseToken(c, r)
+		return
+	}
 	p := problem{Type: "about:blank", Status: http.StatusInternalServerError, Detail: "something went wrong here; please try again"}
 	refusal, refused := errors.AsType[*gateway.Refusal](err)
 	if refused {
@@ -144,7 +165,14 @@ func (s *server) fail(err error, c echo.Context) {
 		log.Warn("request refused", "reason", refusal.Text)
 	}
 	if p.Status == http.StatusUnauthorized && c.Response().Header().Get("WWW-Authenticate") == "" {
-		c.Response().Header().Set("WWW-Authenticate", `Basic realm="drawbridge", charset="UTF-8"`)
+		challenge := `Basic realm="drawbridge", charset="UTF-8"`
+		if refused {
+			challenge = cmp.Or(refusal.Challenge, challenge)
+		}
+		c.Response().Header().Set("WWW-Authenticate", challenge)
+	}
+	if refused && refusal.RetryAfter > 0 {
+		c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(refusal.RetryAfter.Seconds()))))
 	}
 	body, _ := json.Marshal(p)
 	_ = c.Blob(p.Status, "application/problem+json", body)

@@ -1,6 +1,6 @@
-// Package starter holds the rules Drawbridge ships: application and administrator requests of BeyondTrust EPM become
-// tickets in Jira, and two people decide them. They expect a source connection named epm and a desk connection named
-// jira; everything else is meant to be changed.
+// Package starter holds the rules Drawbridge ships: requests of BeyondTrust EPM and of Apono, findings of Data Theorem
+// and change requests of Elimity become tickets in Jira, and two people decide them. They expect a desk connection
+// named jira and source connections named after their tools; everything else is meant to be changed.
 package starter
 
 import (
@@ -11,5 +11,11 @@ import (
 //go:embed *.yaml
 var files embed.FS
 
-// Files returns the documents, one YAML file each.
+//go:embed apono datatheorem elimity
+var tools embed.FS
+
+// Files returns the documents for EPM with the people and the table, one YAML file each.
 func Files() fs.FS { return files }
+
+// Tools returns a folder for each of the other tools, with one YAML file a document. They need the people of Files.
+func Tools() fs.FS { return tools }

@@ -1,6 +1,7 @@
 package starter_test
 
 import (
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -15,31 +16,36 @@ import (
 func documents(t *testing.T) map[mapping.Header][]byte {
 	t.Helper()
 	out := map[mapping.Header][]byte{}
-	names, err := fs.Glob(starter.Files(), "*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		text, err := fs.ReadFile(starter.Files(), name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		split, err := mapping.SplitDocuments(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range split {
-			h, err := mapping.ReadHeader(d)
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
+	for _, files := range []fs.FS{starter.Files(), starter.Tools()} {
+		err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
 			}
-			out[h] = d
+			text, err := fs.ReadFile(files, name)
+			if err != nil {
+				return err
+			}
+			split, err := mapping.SplitDocuments(text)
+			if err != nil {
+				return err
+			}
+			for _, d := range split {
+				h, err := mapping.ReadHeader(d)
+				if err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+				out[h] = d
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 	return out
 }
 
-// program compiles one starter rule against the data EPM documents.
+// program compiles one starter rule; those for EPM against the data EPM documents.
 func program(t *testing.T, name string) *mapping.Program {
 	t.Helper()
 	docs := documents(t)
@@ -65,6 +71,9 @@ func program(t *testing.T, name string) *mapping.Program {
 	r, err := mapping.ParseRule(docs[mapping.Header{Kind: "Rule", Name: name}])
 	if err != nil {
 		t.Fatal(err)
+	}
+	if r.On != "epm" {
+		env.Data = nil
 	}
 	p, err := mapping.Compile(r, env)
 	if err != nil {
@@ -129,9 +138,64 @@ func TestRulesOpenTickets(t *testing.T) {
 	}
 }
 
+func TestRulesForToolsSayWhatIsOwed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, rule string
+		event      map[string]any
+		wantKind   string
+		wantText   string // in the summary, the status or the comment
+	}{
+		{
+			"access of which little is known", "apono-access-requests", map[string]any{"kind": "access.requested"},
+			"create", "Somebody asks for access",
+		},
+		{
+			"access", "apono-access-requests",
+			map[string]any{"kind": "access.requested", "subject": "Read on orders", "requester": map[string]any{"name": "Ana"}, "data": map[string]any{"access_duration_in_seconds": 3600.0}},
+			"create", "Ana asks for Read on orders",
+		},
+		{"access that is active", "apono-progress", map[string]any{"kind": "access.granted"}, "comment", "it is active now"},
+		{"access that is over", "apono-progress", map[string]any{"kind": "access.expired"}, "comment", "has expired"},
+		{"an anomaly", "apono-anomalies", map[string]any{"kind": "anomaly", "type": "UnusualHour"}, "comment", "UnusualHour"},
+		{"a finding of which little is known", "datatheorem-findings", map[string]any{"kind": "finding.opened"}, "create", "A finding"},
+		{"a finding that is mended", "datatheorem-findings-closed", map[string]any{"kind": "finding.resolved"}, "transition", "Done"},
+		{"why it is closed", "datatheorem-findings-closed-why", map[string]any{"kind": "finding.dismissed", "reason": "a test machine"}, "comment", "a test machine"},
+		{"a service", "datatheorem-services", map[string]any{"kind": "asset.discovered", "data": map[string]any{"name": "shop.example"}}, "create", "shop.example"},
+		{
+			"a change of a review", "elimity-changes",
+			map[string]any{"kind": "change.requested", "type": "rowRemoval", "parent": "elm-1", "subject": "remove Bo", "requester": map[string]any{"name": "max@corp.example"}},
+			"create", "max@corp.example asks to remove Bo",
+		},
+		{"a review", "elimity-changes", map[string]any{"kind": "change.requested", "type": "accessReviewSubmission"}, "", ""},
+		{"a review as a whole", "elimity-reviews", map[string]any{"kind": "change.requested", "type": "accessReviewSubmission", "subject": "access review Q1"}, "create", "access review Q1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			result, err := program(t, c.rule).Eval(t.Context(), c.event)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.wantKind == "" {
+				if result.Matched {
+					t.Errorf("got %+v, want no match", result)
+				}
+				return
+			}
+			if !result.Matched || result.Draft == nil {
+				t.Fatalf("got %+v, want a draft", result)
+			}
+			d := result.Draft
+			if text := d.Summary + d.Status + d.Body; d.Kind != c.wantKind || d.At != "jira" || !strings.Contains(text, c.wantText) {
+				t.Errorf("got %s at %s: %q, want %s with %q", d.Kind, d.At, text, c.wantKind, c.wantText)
+			}
+		})
+	}
+}
+
 func TestRulesReadDecisions(t *testing.T) {
 	t.Parallel()
-	for _, rule := range []string{"epm-app-requests", "epm-admin-requests"} {
+	for _, rule := range []string{"epm-app-requests", "epm-admin-requests", "elimity-changes", "apono-gate-requests"} {
 		for status, want := range map[string]mapping.Verdict{
 			"Approved": {Approved: true}, "Declined": {Denied: true}, "Open": {},
 		} {
@@ -153,10 +217,6 @@ func TestRulesReadDecisions(t *testing.T) {
 func TestPolicyNamesPeopleWhoExist(t *testing.T) {
 	t.Parallel()
 	docs := documents(t)
-	policy, err := mapping.ParsePolicy(docs[mapping.Header{Kind: "Policy", Name: "endpoint-approvers"}])
-	if err != nil {
-		t.Fatal(err)
-	}
 	staff, err := mapping.ParsePeople(docs[mapping.Header{Kind: "People", Name: "staff"}])
 	if err != nil {
 		t.Fatal(err)
@@ -168,10 +228,16 @@ func TestPolicyNamesPeopleWhoExist(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"ana": "acc-ana", "kim": "acc-kim", "lee": "acc-lee", "max": "acc-max"}, accounts); diff != "" {
 		t.Errorf("accounts (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"kim", "lee"}, policy.Approvers.People); diff != "" {
-		t.Errorf("approvers (-want +got):\n%s", diff)
-	}
-	if policy.UnknownRequester != mapping.Refuse {
-		t.Errorf("unknown requesters: got %s, want %s", policy.UnknownRequester, mapping.Refuse)
+	for name, want := range map[string][]string{"endpoint-approvers": {"kim", "lee"}, "access-approvers": {"kim", "lee"}, "change-approvers": {"kim", "lee"}} {
+		policy, err := mapping.ParsePolicy(docs[mapping.Header{Kind: "Policy", Name: name}])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, policy.Approvers.People); diff != "" {
+			t.Errorf("approvers of %s (-want +got):\n%s", name, diff)
+		}
+		if policy.UnknownRequester != mapping.Refuse {
+			t.Errorf("unknown requesters at %s: got %s, want %s", name, policy.UnknownRequester, mapping.Refuse)
+		}
 	}
 }

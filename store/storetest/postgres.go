@@ -24,8 +24,9 @@ import (
 // template is the migrated database every test's own is a copy of.
 const template = "drawbridge_template"
 
-// postgres is the throw-away server of this test binary.
+// postgres is a throw-away server of this test binary.
 type postgres struct {
+	durable bool // waits for the disk, as a server in earnest does
 	start   sync.Once
 	err     error // why it did not start
 	missing bool  // because it is not installed
@@ -37,48 +38,63 @@ type postgres struct {
 	copying sync.Mutex
 }
 
-var server postgres
+var (
+	server  postgres
+	durable = postgres{durable: true}
+)
 
 // Need skips the test where PostgreSQL is not installed. It fails it instead when DRAWBRIDGE_REQUIRE, a list separated
 // by commas, has "postgres".
 func Need(t testing.TB) {
 	t.Helper()
-	server.start.Do(func() { server.err = server.run() })
+	server.need(t)
+}
+
+// Durable makes a migrated database of its own on a PostgreSQL that waits for the disk as it does in earnest, and gives
+// its address: for measurements. It skips or fails as Need does.
+func Durable(t testing.TB) string {
+	t.Helper()
+	return durable.database(t, " TEMPLATE "+template)
+}
+
+func (p *postgres) need(t testing.TB) {
+	t.Helper()
+	p.start.Do(func() { p.err = p.run() })
 	required := slices.Contains(strings.Split(os.Getenv("DRAWBRIDGE_REQUIRE"), ","), "postgres")
 	switch {
-	case server.missing && !required:
+	case p.missing && !required:
 		t.Skip("skipped: postgres: no server binaries (make deps)")
-	case server.err != nil:
-		t.Fatalf("start postgres: %v", server.err)
+	case p.err != nil:
+		t.Fatalf("start postgres: %v", p.err)
 	}
 }
 
 func postgresDatabase(t testing.TB) string {
 	t.Helper()
-	return createDatabase(t, " TEMPLATE "+template)
+	return server.database(t, " TEMPLATE "+template)
 }
 
 func emptyPostgresDatabase(t testing.TB) string {
 	t.Helper()
-	return createDatabase(t, "")
+	return server.database(t, "")
 }
 
-func createDatabase(t testing.TB, from string) string {
+func (p *postgres) database(t testing.TB, from string) string {
 	t.Helper()
-	Need(t)
-	name := fmt.Sprintf("t%d", server.last.Add(1))
-	server.copying.Lock()
-	_, err := server.admin.DB().ExecContext(t.Context(), `CREATE DATABASE `+name+from)
-	server.copying.Unlock()
+	p.need(t)
+	name := fmt.Sprintf("t%d", p.last.Add(1))
+	p.copying.Lock()
+	_, err := p.admin.DB().ExecContext(t.Context(), `CREATE DATABASE `+name+from)
+	p.copying.Unlock()
 	if err != nil {
 		t.Fatalf("create database: %v", err)
 	}
 	t.Cleanup(func() {
-		if _, err := server.admin.DB().ExecContext(context.Background(), `DROP DATABASE `+name+` WITH (FORCE)`); err != nil {
+		if _, err := p.admin.DB().ExecContext(context.Background(), `DROP DATABASE `+name+` WITH (FORCE)`); err != nil {
 			t.Errorf("drop database: %v", err)
 		}
 	})
-	return server.dsn(name)
+	return p.dsn(name)
 }
 
 func (p *postgres) dsn(database string) string {
@@ -87,7 +103,7 @@ func (p *postgres) dsn(database string) string {
 }
 
 // run starts a server on a socket in a folder of its own and makes the template. Nothing it holds outlives the tests,
-// so it never waits for a disk.
+// so it waits for a disk only where that is what is measured.
 func (p *postgres) run() error {
 	bin := binaries()
 	if bin == "" {
@@ -108,9 +124,12 @@ func (p *postgres) run() error {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	p.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", p.folder, "-c", "listen_addresses=",
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=300",
-		"-c", "shared_buffers=128MB", "-c", "max_wal_size=4GB", "-c", "deadlock_timeout=100ms")
+	args := []string{"-D", data, "-k", p.folder, "-c", "listen_addresses=", "-c", "max_connections=300",
+		"-c", "shared_buffers=128MB", "-c", "max_wal_size=4GB"}
+	if !p.durable {
+		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "deadlock_timeout=100ms")
+	}
+	p.cmd = exec.Command(filepath.Join(bin, "postgres"), args...)
 	p.cmd.Dir, p.cmd.SysProcAttr = p.folder, asServer()
 	var log bytes.Buffer
 	p.cmd.Stdout, p.cmd.Stderr = &log, &log

@@ -81,10 +81,11 @@ func Empty(t testing.TB, engine string) string {
 	return "sqlite:" + filepath.Join(t.TempDir(), "drawbridge.db")
 }
 
-// Main runs the tests of a package, stops the server they started, and exits.
+// Main runs the tests of a package, stops the servers they started, and exits.
 func Main(m *testing.M) {
 	code := m.Run()
 	server.stop()
+	durable.stop()
 	os.Exit(code)
 }
 

@@ -64,6 +64,14 @@ function link(text, url) {
 
 function showCases(list) {
   const page = template("t-cases");
+  const notices = list.notices || [];
+  page.querySelector("[data-notices]").hidden = notices.length === 0;
+  for (const n of notices) {
+    const li = el("li", n.text + " "), since = el("time", "since " + moment(n.first), "quiet");
+    since.dateTime = since.title = n.first;
+    li.append(since);
+    page.querySelector("[data-notice-list]").append(li);
+  }
   const rows = page.querySelector("tbody");
   for (const c of list.cases) {
     const row = el("tr"), what = el("td"), state = el("td", null, "word");
@@ -91,6 +99,7 @@ function showCase(c) {
   fact("From", c.connection + (c.tenant ? " (tenant " + c.tenant + ")" : ""));
   fact("Request", c.request_id);
   fact("Opened", moment(c.opened_at));
+  if (c.events.some((e) => e.test)) fact("Test", "yes: a sample that was sent by an admin; no decision is told to the tool");
   for (const t of c.tickets) fact("Ticket", showTicket(t));
   if (c.decision) page.querySelector("[data-outcome]").append(...showDecision(c.decision));
   const timeline = page.querySelector("[data-timeline]");
@@ -112,7 +121,7 @@ function showTicket(t) {
 
 function showDecision(d) {
   const length = d.once ? ", for one use" : d.seconds ? ", for " + span(d.seconds) : "";
-  const state = { __proto__: null, owed: "being posted", posted: "accepted by the tool", refused: "not taken by the tool", told: "told by the tool" }[d.state] || d.state;
+  const state = { __proto__: null, owed: "being posted", posted: "accepted by the tool", refused: "not taken by the tool", told: "told by the tool", test: "a test, told to nobody" }[d.state] || d.state;
   return [word(d.outcome), " by " + d.by_name + (d.origin === "source" ? " in the tool itself" : "") + (d.at ? ", " + moment(d.at) : "") + length + " · ", word(state)];
 }
 
@@ -169,6 +178,7 @@ const sentences = {
   "claim.refused": (s, c) => c.ticket + " was moved to " + c.status + ", and that was refused: " + c.verdict.text,
   "decision.recorded": (s, c) => "Decision: " + c.outcome + " by " + (c.by_name || c.by),
   "decision.posted": (s) => s + " has accepted the decision",
+  "receipt.issued": () => "A signed receipt of the decision was given",
   "decision.refused": (s) => s + " did not take the decision",
   "decision.echoed": () => "The tool reports our own decision back",
   "decision.contradicted": (s, c) => "The tool reports another decision: " + c.outcome,
@@ -177,6 +187,9 @@ const sentences = {
   "revocation.refused": (s) => s + " did not take the revocation",
   "timer.fired": (s, c) => "Time is up: " + c.timer,
   "timer.failed": (s, c) => "A timer could do nothing: " + c.error,
+  "sample.sent": (s, c) => "Sample " + c.sample + " sent by " + c.who,
+  "decision.kept": () => "This is a test: the decision is told to nobody",
+  "case.canceled": (s, c) => "Ended by " + c.who + " when the connection " + s + " was deleted" + because(c),
   "case.moved": (s, c) => "Moved to other versions of its documents" + because(c),
   "twin.found": (s, c) => "A second ticket was found: " + named(c.ticket) + "; it is closed and cannot decide",
   "ticket.gone": (s, c) => "Ticket " + c.ticket + " is gone from the desk",
@@ -215,6 +228,7 @@ async function refresh() {
   const hash = location.hash;
   const one = hash.match(/^#\/cases\/(.+)$/), before = hash.match(/^#\/before\/(.+)$/);
   const data = await read(one ? "/cases/" + one[1] : "/cases" + (before ? "?before=" + before[1] : ""));
+  if (!one && !before) data.notices = (await read("/notices")).notices;
   const text = hash + JSON.stringify(data);
   if (location.hash !== hash || text === shown) return;
   const same = shown.startsWith(hash + "{");

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors/apono/aponostandin"
+	"github.com/drawbridge-itsm/drawbridge/connectors/jira/jirastandin"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+func (c *check) aponoSteps() []step {
+	return []step{
+		{"access.requested", "Kim approves, and Apono is told by a call", c.aponoApproved},
+		{"access.requested", "Lee declines, and Apono is told by a call", c.aponoDenied},
+		{"access.requested", "Apono wants all its approvers: Kim's approval leaves the request waiting there", c.aponoAllOf},
+		{"access.approved", "an approver answers in Apono itself: the ticket follows", func() (string, error) { return c.aponoInPortal("Approved") }},
+		{"access.denied", "an approver declines in Apono itself: the ticket follows", func() (string, error) { return c.aponoInPortal("Declined") }},
+		{"access.expired", "a request expires undecided: the ticket is closed", func() (string, error) { return c.aponoEnds(c.apono.Expire) }},
+		{"access.failed", "a request fails: the ticket is closed", func() (string, error) { return c.aponoEnds(c.apono.Fail) }},
+		{"access.requested", "Kim closes an approved ticket: the access is taken back", c.aponoRevoked},
+		{"access.requested", "the template for Logz.io, JSON inside a text, opens a ticket", c.aponoText},
+		{"access.requested", "the template for Sentinel, a list without an id, is kept as a dead letter that says so", c.aponoList},
+		{"anomaly", "an anomaly is told on its request's ticket", c.aponoAnomaly},
+		{"audit", "an administrator's change opens no ticket", c.aponoAudit},
+		{"integration.warning", "an ailing integration opens no ticket", c.aponoIntegration},
+	}
+}
+
+// askApono raises a request that waits for its approvers and for its ticket.
+func (c *check) askApono(change ...func(*aponostandin.AccessRequest)) (id string, issue jirastandin.Issue, err error) {
+	request := anaAsksForADatabase
+	for _, f := range change {
+		f(&request)
+	}
+	id = c.apono.Request(request)
+	issue, err = c.ticketOf("apono", id)
+	return id, issue, err
+}
+
+// aponoHas looks for a request's state at Apono.
+func (c *check) aponoHas(s *aponostandin.Server, id string, want aponostandin.State) error {
+	for _, r := range s.Requests() {
+		if r.ID == id && r.State != want {
+			return fmt.Errorf("request %s is %s at Apono, want %s", id, r.State, want)
+		}
+	}
+	return nil
+}
+
+// aponoTold waits until Apono took exactly one answer, which names who decided, and the ticket says so.
+func (c *check) aponoTold(id, key, action, by string, state aponostandin.State) error {
+	err := c.until(func() error {
+		told := c.apono.Decisions(id)
+		if len(told) == 0 {
+			return fmt.Errorf("Apono was not told of request %s", id)
+		}
+		if len(told) > 1 || told[0].Action != action || told[0].Answered != 200 || !strings.Contains(told[0].Justification, by) {
+			return fmt.Errorf("Apono was told %+v, want one %s that names %s", told, action, by)
+		}
+		if err := c.aponoHas(c.apono, id, state); err != nil {
+			return err
+		}
+		return c.comment(key, "accepted by apono")
+	})
+	if err != nil {
+		return err
+	}
+	return c.linkedOnce("apono", id)
+}
+
+func (c *check) aponoApproved() (string, error) {
+	id, issue, err := c.askApono()
+	if err != nil {
+		return "", err
+	}
+	if want := "Read & write on orders"; !strings.Contains(issue.Summary, want) {
+		return "", fmt.Errorf("the summary is %q, want %q in it", issue.Summary, want)
+	}
+	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
+		return "", err
+	}
+	if err := c.aponoTold(id, issue.Key, "approve", "Kim Okafor", aponostandin.Granted); err != nil {
+		return "", err
+	}
+	return issue.Key + ", access is active, and the ticket says so", c.says(issue.Key, "it is active now")
+}
+
+func (c *check) aponoDenied() (string, error) {
+	id, issue, err := c.askApono()
+	if err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-lee", "Declined", nil); err != nil {
+		return "", err
+	}
+	return issue.Key + ", rejected, read back", c.aponoTold(id, issue.Key, "reject", "Lee Santos", aponostandin.Rejected)
+}
+
+func (c *check) aponoAllOf() (string, error) {
+	id, issue, err := c.askApono(func(a *aponostandin.AccessRequest) {
+		a.Relation, a.Approvers = aponostandin.AllOf, []aponostandin.Person{aponoBridge, dana}
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
+		return "", err
+	}
+	if err := c.aponoTold(id, issue.Key, "approve", "Kim Okafor", aponostandin.Pending); err != nil {
+		return "", err
+	}
+	if err := c.apono.ApproveInPortal(id, dana.Email); err != nil {
+		return "", err
+	}
+	return issue.Key + ", pending until Dana approved in Apono as well", c.says(issue.Key, "it is active now")
+}
+
+func (c *check) aponoInPortal(status string) (string, error) {
+	id, issue, err := c.askApono(func(a *aponostandin.AccessRequest) { a.Approvers = []aponostandin.Person{aponoBridge, dana} })
+	if err != nil {
+		return "", err
+	}
+	answer := c.apono.ApproveInPortal
+	if status == "Declined" {
+		answer = c.apono.RejectInPortal
+	}
+	if err := answer(id, dana.Email); err != nil {
+		return "", err
+	}
+	if err := c.stands(issue.Key, status); err != nil {
+		return "", err
+	}
+	if err := c.says(issue.Key, "Dana Cruz"); err != nil {
+		return "", err
+	}
+	return issue.Key + " follows, and nothing is posted back", c.aponoSilent(id)
+}
+
+// aponoSilent makes sure that Apono was told nothing.
+func (c *check) aponoSilent(id string) error {
+	if told := c.apono.Decisions(id); len(told) != 0 {
+		return fmt.Errorf("Apono was told %+v, want nothing", told)
+	}
+	return nil
+}
+
+func (c *check) aponoEnds(end func(string) error) (string, error) {
+	id, issue, err := c.askApono()
+	if err != nil {
+		return "", err
+	}
+	if err := end(id); err != nil {
+		return "", err
+	}
+	if err := c.stands(issue.Key, "Won't do"); err != nil {
+		return "", err
+	}
+	if err := c.says(issue.Key, "ended without a decision"); err != nil {
+		return "", err
+	}
+	view, err := c.caseAt("apono", id)
+	if err == nil && view.State != store.CaseClosed {
+		err = fmt.Errorf("the case is %s, want closed", view.State)
+	}
+	return issue.Key + " is closed, and so is its case", err
+}
+
+func (c *check) aponoRevoked() (string, error) {
+	id, issue, err := c.askApono()
+	if err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-lee", "Approved", nil); err != nil {
+		return "", err
+	}
+	if err := c.aponoTold(id, issue.Key, "approve", "Lee Santos", aponostandin.Granted); err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-kim", "Done", map[string]any{"resolution": "Done"}); err != nil {
+		return "", err
+	}
+	err = c.until(func() error {
+		if err := c.aponoHas(c.apono, id, aponostandin.Revoking); err != nil {
+			return err
+		}
+		return c.comment(issue.Key, "Access taken back on the word of Kim Okafor")
+	})
+	return issue.Key + ", Apono takes the access back, and the ticket says so", err
+}
+
+// aponoWith is another webhook of the same account, with a template of its own.
+func (c *check) aponoWith(template string) *aponostandin.Server {
+	return aponostandin.New(aponostandin.Options{
+		HookURL: c.urls.bridge + "/in/apono", HookToken: c.hookPassword, LongTypes: true, Templates: aponostandin.Templates{Request: template},
+	})
+}
+
+func (c *check) aponoText() (string, error) {
+	sender := c.aponoWith(aponostandin.LogzTemplate)
+	request := anaAsksForADatabase
+	request.Justification = "Look at one order" // what people type can break a text inside a text, and is then quarantined
+	id := sender.Request(request)
+	if _, err := sender.Flush(c.ctx); err != nil {
+		return "", err
+	}
+	issue, err := c.ticketOf("apono", id)
+	if err == nil && !strings.Contains(issue.Summary, "Ana Moreau asks for Production") {
+		err = fmt.Errorf("the summary is %q", issue.Summary)
+	}
+	return issue.Key + ", the event is read out of the text", err
+}
+
+func (c *check) aponoList() (string, error) {
+	sender := c.aponoWith(aponostandin.SentinelTemplate)
+	event, err := c.without("apono", "access.requested", func() error {
+		sender.Request(anaAsksForADatabase)
+		_, err := sender.Flush(c.ctx)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	dead, err := c.store.DeadLetters(c.ctx, "jira", 20)
+	if err != nil {
+		return "", err
+	}
+	for _, d := range dead {
+		if d.EventID == event.ID && strings.Contains(d.Error, "no request id") {
+			return "accepted, understood, and no ticket without a case", nil
+		}
+	}
+	return "", fmt.Errorf("no dead letter of event %s says that the request's id is missing", event.ID)
+}
+
+func (c *check) aponoAnomaly() (string, error) {
+	id, issue, err := c.askApono()
+	if err != nil {
+		return "", err
+	}
+	if err := c.apono.Anomaly(id, "unusual hour"); err != nil {
+		return "", err
+	}
+	return issue.Key + " has a comment", c.says(issue.Key, "reports an anomaly")
+}
+
+func (c *check) aponoAudit() (string, error) {
+	event, err := c.without("apono", "audit", func() error {
+		c.apono.Audit(aponostandin.AuditEvent{Action: "update", TargetType: "access flow", TargetID: "flow-1", TargetName: "Production access", Actor: aponoAna})
+		return nil
+	})
+	return "kept and counted as " + event.State, err
+}
+
+func (c *check) aponoIntegration() (string, error) {
+	event, err := c.without("apono", "integration.warning", func() error {
+		c.apono.Integration(aponostandin.IntegrationAilment{ID: "int-1", Name: "Production", Type: "Postgresql", Status: "Warning"})
+		return nil
+	})
+	return "kept and counted as " + event.State, err
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors/elimity/elimitystandin"
+	"github.com/drawbridge-itsm/drawbridge/connectors/jira/jirastandin"
+	"github.com/drawbridge-itsm/drawbridge/gateway"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+func (c *check) elimitySteps() []step {
+	return []step{
+		{"change.requested", "an entity should go: Kim approves, and the journal says so", c.entityRemoval},
+		{"change.requested", "a relationship should go: Lee declines, and the journal says so", c.relationshipRemoval},
+		{"change.requested", "an attribute should change: Lee, who asked, may not decide, Kim may", c.attributeAssignment},
+		{"change.requested", "a review opens a ticket, and one for each of its changes; only Kim may add", c.accessReview},
+	}
+}
+
+const asker = "max@corp.example"
+
+// changeOf asks Elimity for a change and waits for the ticket of the case it opens.
+func (c *check) changeOf(ask func()) (id string, issue jirastandin.Issue, err error) {
+	if err := c.until(func() error { return nil }); err != nil {
+		return "", issue, err
+	}
+	before, err := c.newest("elimity")
+	if err != nil {
+		return "", issue, err
+	}
+	ask()
+	event, err := c.latest("elimity", "change.requested", before)
+	if err != nil {
+		return "", issue, err
+	}
+	issue, err = c.ticketOf("elimity", event.RequestID)
+	return event.RequestID, issue, err
+}
+
+// journaled waits until the log of the journal source has exactly one line about a change, and the ticket says so.
+func (c *check) journaled(id, key, outcome, by string) error {
+	want := fmt.Sprintf("change %s %s by %s in %s", id, outcome, by, key)
+	err := c.until(func() error {
+		lines := 0
+		for _, line := range c.elimity.Log() {
+			if strings.HasPrefix(line.Message, want) {
+				lines++
+			}
+		}
+		if lines != 1 {
+			return fmt.Errorf("the journal has %d lines %q, want 1", lines, want)
+		}
+		return c.comment(key, "accepted by elimity")
+	})
+	if err != nil {
+		return err
+	}
+	return c.linkedOnce("elimity", id)
+}
+
+func (c *check) entityRemoval() (string, error) {
+	id, issue, err := c.changeOf(func() { c.elimity.RemoveEntity(asker, "left the company", elimitystandin.Bo) })
+	if err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
+		return "", err
+	}
+	return issue.Key + ", written into the connector log", c.journaled(id, issue.Key, "approved", "Kim Okafor")
+}
+
+func (c *check) relationshipRemoval() (string, error) {
+	id, issue, err := c.changeOf(func() {
+		c.elimity.RemoveRelationship(asker, "not needed", elimitystandin.Ana, elimitystandin.Admin)
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-lee", "Declined", nil); err != nil {
+		return "", err
+	}
+	return issue.Key + ", written into the connector log", c.journaled(id, issue.Key, "denied", "Lee Santos")
+}
+
+func (c *check) attributeAssignment() (string, error) {
+	id, issue, err := c.changeOf(func() {
+		c.elimity.AssignText("lee@corp.example", "wrong department", elimitystandin.Ana, "department", "Department", "Finance")
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-lee", "Approved", nil); err != nil {
+		return "", err
+	}
+	if err := c.says(issue.Key, "nobody decides their own request"); err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-kim", "Open", nil); err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
+		return "", err
+	}
+	return issue.Key + ", refused first, then written into the connector log", c.journaled(id, issue.Key, "approved", "Kim Okafor")
+}
+
+func (c *check) accessReview() (string, error) {
+	const changes = 3
+	c.elimity.SubmitReview(elimitystandin.SampleReview(asker, "first quarter"))
+	var parent gateway.CaseView
+	var parts []gateway.CaseView
+	err := c.until(func() error {
+		cases, err := c.store.Cases(c.ctx, store.CaseFilter{Connection: "elimity", Limit: changes + 1})
+		if err != nil {
+			return err
+		}
+		parts, parent = nil, gateway.CaseView{}
+		for _, one := range cases {
+			view, err := c.bridge.gateway.Case(c.ctx, one.ID)
+			if err != nil {
+				return err
+			}
+			if len(view.Tickets) == 0 || view.Tickets[0].Ticket == "" {
+				return fmt.Errorf("change %s has no ticket yet", one.RequestID)
+			}
+			if one.ParentID == "" {
+				parent = view
+			} else {
+				parts = append(parts, view)
+			}
+		}
+		if len(parts) != changes || !strings.HasPrefix(parent.Subject, "access review") {
+			return fmt.Errorf("the review %q has %d changes, want %d", parent.Subject, len(parts), changes)
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, part := range parts {
+		if err := c.decidePart(part); err != nil {
+			return "", fmt.Errorf("%s: %w", part.Subject, err)
+		}
+	}
+	return fmt.Sprintf("%s for the review, %d for its changes, each decided by itself", parent.Tickets[0].Ticket, changes), nil
+}
+
+// decidePart lets Lee approve one change of a review, and Kim where Lee may not.
+func (c *check) decidePart(part gateway.CaseView) error {
+	key := part.Tickets[0].Ticket
+	if err := c.jira.Move(key, "acc-lee", "Approved", nil); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(part.Subject, "add ") {
+		return c.journaled(part.RequestID, key, "approved", "Lee Santos")
+	}
+	if err := c.says(key, "not among those who may decide"); err != nil {
+		return err
+	}
+	if err := c.jira.Move(key, "acc-kim", "Open", nil); err != nil {
+		return err
+	}
+	if err := c.jira.Move(key, "acc-kim", "Approved", nil); err != nil {
+		return err
+	}
+	return c.journaled(part.RequestID, key, "approved", "Kim Okafor")
+}
+
+func readJSON(text []byte, into any) error {
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("read answer: %w", err)
+	}
+	return nil
+}

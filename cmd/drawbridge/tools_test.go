@@ -1,0 +1,297 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors/apono/aponostandin"
+	"github.com/drawbridge-itsm/drawbridge/connectors/datatheorem/datatheoremstandin"
+	"github.com/drawbridge-itsm/drawbridge/connectors/elimity/elimitystandin"
+	"github.com/drawbridge-itsm/drawbridge/gateway"
+	"github.com/drawbridge-itsm/drawbridge/store"
+	"github.com/drawbridge-itsm/drawbridge/store/storetest"
+)
+
+func TestAponoIsAskedAfterALostAnswerBeforeItIsToldAgain(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		status, by, action, name string
+		state                    aponostandin.State
+	}{
+		{"Approved", "acc-kim", "approve", "Kim Okafor", aponostandin.Granted},
+		{"Declined", "acc-lee", "reject", "Lee Santos", aponostandin.Rejected},
+	} {
+		t.Run(test.action, func(t *testing.T) {
+			t.Parallel()
+			c := start(t, storetest.SQLite)
+			id, issue, err := c.askApono()
+			must(t, err)
+			c.apono.CutNext()
+			must(t, c.jira.Move(issue.Key, test.by, test.status, nil))
+			must(t, c.aponoTold(id, issue.Key, test.action, test.name, test.state))
+		})
+	}
+}
+
+// Behind an access flow that wants all its approvers, a lost answer leaves the request pending. Apono is told again and
+// refuses a second answer; once the others have answered, its state shows that ours was there.
+func TestAponoAnswerLostWhileOthersAreMissingIsSettledByTheirs(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	id, issue, err := c.askApono(func(a *aponostandin.AccessRequest) {
+		a.Relation, a.Approvers = aponostandin.AllOf, []aponostandin.Person{aponoBridge, dana}
+	})
+	must(t, err)
+	c.apono.CutNext()
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+	must(t, c.until(func() error {
+		if told := c.apono.Decisions(id); len(told) < 2 || told[0].Answered != http.StatusOK || told[1].Answered != http.StatusConflict {
+			return fmt.Errorf("Apono was told %+v, want one answer taken and one refused", told)
+		}
+		return nil
+	}))
+	must(t, c.aponoHas(c.apono, id, aponostandin.Pending))
+	must(t, c.apono.ApproveInPortal(id, dana.Email))
+	must(t, c.says(issue.Key, "accepted by apono"))
+}
+
+// deadPost waits until a case's decision is a dead letter that its ticket tells of, and returns it.
+func (c *check) deadPost(t *testing.T, connection, id, key string) gateway.DeliveryView {
+	t.Helper()
+	must(t, c.says(key, "did not reach "+connection))
+	view, err := c.caseAt(connection, id)
+	must(t, err)
+	for _, d := range view.Deliveries {
+		if d.Action == "decide" && d.State == store.Dead {
+			return d
+		}
+	}
+	t.Fatalf("deliveries are %+v, want a dead decide", view.Deliveries)
+	return gateway.DeliveryView{}
+}
+
+func TestRefusedByAponoIsADeadLetterAndTheTicketSaysSo(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	id, issue, err := c.askApono()
+	must(t, err)
+	c.apono.FailNext(1, http.StatusForbidden)
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+	dead := c.deadPost(t, "apono", id, issue.Key)
+	if !strings.Contains(dead.Error, "name that user in the access flow") {
+		t.Errorf("the error %q does not say what to do", dead.Error)
+	}
+	must(t, c.aponoSilent(id))
+	_, err = c.bridge.gateway.Replay(c.ctx, dead.ID, "tester", "named in the access flow")
+	must(t, err)
+	must(t, c.aponoTold(id, issue.Key, "approve", "Kim Okafor", aponostandin.Granted))
+}
+
+func TestAponoThatWasDecidedTheOtherWayIsNotOverruled(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	id, issue, err := c.askApono(func(a *aponostandin.AccessRequest) { a.Approvers = []aponostandin.Person{aponoBridge, dana} })
+	must(t, err)
+	must(t, c.apono.RejectInPortal(id, dana.Email))
+	c.apono.ClearQueue() // nobody tells us
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+	c.deadPost(t, "apono", id, issue.Key)
+	must(t, c.aponoHas(c.apono, id, aponostandin.Rejected))
+}
+
+func TestJournalOfElimityIsWrittenOnceAfterAFault(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	id, issue, err := c.changeOf(func() { c.elimity.RemoveEntity(asker, "left", elimitystandin.Bo) })
+	must(t, err)
+	c.elimity.FailNext(2, http.StatusBadGateway) // the line, and the question that follows
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+	must(t, c.journaled(id, issue.Key, "approved", "Kim Okafor"))
+}
+
+// The change may have been made before the journal could be written: the data says so, and nothing is written twice.
+func TestElimityIsAskedAfterALostAnswer(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	n := 0
+	id, issue, err := c.changeOf(func() { n = c.elimity.RemoveEntity(asker, "left", elimitystandin.Bo) })
+	must(t, err)
+	c.elimity.FailNext(1000, http.StatusBadGateway)
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+	must(t, c.until(func() error {
+		view, err := c.caseAt("elimity", id)
+		if err != nil {
+			return err
+		}
+		for _, d := range view.Deliveries {
+			if d.Action == "decide" && d.InDoubt {
+				return nil
+			}
+		}
+		return fmt.Errorf("deliveries are %+v, want a decide in doubt", view.Deliveries)
+	}))
+	must(t, c.elimity.CarryOut(n))
+	must(t, c.elimity.Reload(elimitystandin.Bo.SourceID))
+	c.elimity.FailNext(0, 0)
+	must(t, c.says(issue.Key, "accepted by elimity"))
+	if log := c.elimity.Log(); len(log) != 0 {
+		t.Errorf("the journal has %+v, want nothing: the data showed the change", log)
+	}
+}
+
+func TestRefusedByElimityIsADeadLetterAndTheTicketSaysSo(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	id, issue, err := c.changeOf(func() { c.elimity.RemoveEntity(asker, "left", elimitystandin.Bo) })
+	must(t, err)
+	c.elimity.FailNext(1, http.StatusBadRequest)
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+	dead := c.deadPost(t, "elimity", id, issue.Key)
+	_, err = c.bridge.gateway.Replay(c.ctx, dead.ID, "tester", "mended")
+	must(t, err)
+	must(t, c.journaled(id, issue.Key, "approved", "Kim Okafor"))
+}
+
+func TestManualWebhookOfARequestThatEndedLetsNobodyThrough(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	id, issue, err := c.askAtTheGate()
+	must(t, err)
+	must(t, c.gate.Expire(id))
+	must(t, c.stands(issue.Key, "Won't do"))
+	must(t, c.answered(id, "expired"))
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Open", nil))
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+	must(t, c.says(issue.Key, "the request ended before"))
+	must(t, c.answered(id, "expired"))
+}
+
+func TestManualWebhookIsAnsweredPendingAfterARefusedClaim(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	id, issue, err := c.askAtTheGate()
+	must(t, err)
+	must(t, c.jira.Move(issue.Key, "acc-max", "Approved", nil))
+	must(t, c.says(issue.Key, "nothing was sent"))
+	must(t, c.answered(id, "pending"))
+}
+
+func TestFindingThatIsToldOfLateOpensNothing(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	send := func(kind, status string, at int) {
+		t.Helper()
+		body := fmt.Sprintf(`{"event":{"type":"API_SECURE__POLICY_VIOLATION_%s","version":1,"data":{"uuid":"v-1","policy_violation_status":%q}},"time":%d,"host":"securetheorem.com"}`, kind, status, at)
+		answer, err := c.datatheorem.Send(c.ctx, []byte(body))
+		if err != nil || answer/100 != 2 {
+			t.Fatalf("answered %d, %v", answer, err)
+		}
+	}
+	planned := func(n int) gateway.CaseView {
+		t.Helper()
+		var view gateway.CaseView
+		must(t, c.until(func() (err error) {
+			if view, err = c.caseAt("datatheorem", "v-1"); err != nil {
+				return err
+			}
+			for _, e := range view.Events {
+				if e.State == store.EventAccepted {
+					return fmt.Errorf("event %s is not planned yet", e.ID)
+				}
+			}
+			if len(view.Events) != n {
+				return fmt.Errorf("there are %d events, want %d", len(view.Events), n)
+			}
+			return nil
+		}))
+		return view
+	}
+	send("RESOLVED", "RESOLVED", 2000)
+	planned(1)
+	send("OPENED", "OPEN", 1000)
+	if view := planned(2); len(view.Tickets) != 0 || view.State != store.CaseClosed {
+		t.Fatalf("got %+v, want a closed case without a ticket", view)
+	}
+	send("OPENED", "OPEN", 3000)
+	if view := planned(3); len(view.Tickets) != 1 || view.State != store.CaseOpen {
+		t.Errorf("got %+v, want an open case with a ticket", view)
+	}
+}
+
+func TestFindingWithoutReopenLeavesItsTicketAlone(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	c.edit(t, "Rule", "datatheorem-findings", "  reopen: { status: Open, within: 30d }\n", "")
+	id, issue, err := c.violation()
+	must(t, err)
+	must(t, c.resolve(id, issue.Key))
+	c.later(time.Hour)
+	must(t, c.datatheorem.Reopen(id))
+	must(t, c.until(func() error {
+		view, err := c.caseAt("datatheorem", id)
+		if err == nil && (len(view.Events) != 3 || view.Events[2].State == store.EventAccepted) {
+			err = fmt.Errorf("events are %+v, want three", view.Events)
+		}
+		return err
+	}))
+	must(t, c.stands(issue.Key, "Done"))
+	must(t, c.linkedOnce("datatheorem", id))
+}
+
+func TestSameFindingToldTwiceOpensOneTicket(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	id, issue, err := c.violation()
+	must(t, err)
+	view, err := c.caseAt("datatheorem", id)
+	must(t, err)
+	status, err := c.datatheorem.Send(c.ctx, []byte(view.Events[0].Body))
+	if err != nil || status/100 != 2 {
+		t.Fatalf("answered %d, %v", status, err)
+	}
+	if issues := c.jira.Issues(); len(issues) != 1 || issues[0].Key != issue.Key {
+		t.Errorf("tickets are %+v, want one", issues)
+	}
+}
+
+func TestToolsAreVerifiedAndWhatIsBrokenIsKept(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	bearer := func(token string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+	}
+	none := func(*http.Request) {}
+	for _, test := range []struct {
+		name, path, body string
+		change           func(*http.Request)
+		status           int
+	}{
+		{"Apono without a token", "/in/apono", `{}`, none, 401},
+		{"Apono with another token", "/in/apono", `{}`, bearer("guess"), 401},
+		{"Apono, nothing filled in", "/in/apono", `{"event_type":"{{event_type}}","data":{"id":"{{data.id}}"}}`, bearer(c.hookPassword), 422},
+		{"Apono, an id injected", "/in/apono", `{"event_type":"RequestCreated","data":{"id":"r-1","justification":"x","id":"r-2"}}`, bearer(c.hookPassword), 422},
+		{"the question of another account", "/in/apono-gate?webhook=manual", `{"event_type":"Manual","data":{"id":"r-1"}}`, bearer("guess"), 401},
+		{"a question without an id", "/in/apono-gate?webhook=manual", `{"event_type":"Manual","event_time":"1767603600.1"}`, bearer(c.hookPassword), 422},
+		{"Data Theorem with another token", "/in/datatheorem", string(datatheoremstandin.Example), bearer("guess"), 401},
+		{"Data Theorem, a violation without an id", "/in/datatheorem", `{"event":{"type":"API_SECURE__POLICY_VIOLATION_OPENED","version":1,"data":{}},"time":1}`, bearer(c.hookPassword), 422},
+		{"Elimity without a token", "/in/elimity", `{}`, none, 401},
+		{"Elimity with another token", "/in/elimity/guess", `{}`, none, 401},
+		{"Elimity, an operation nobody knows", "/in/elimity/" + c.hookPassword, `{"type":"accessReviewSubmission","requestedAt":"x","requestedBy":"y","relationshipChanges":[{"operation":"grant"}]}`, none, 422},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			status, _, text := c.send1(t, test.path, test.body, "application/json", test.change)
+			if status != test.status {
+				t.Errorf("got %d %s, want %d", status, text, test.status)
+			}
+			if strings.Contains(text, c.hookPassword) {
+				t.Errorf("the answer gives the token away: %s", text)
+			}
+		})
+	}
+	if n := len(c.jira.Issues()); n != 0 {
+		t.Errorf("%d tickets were opened, want none", n)
+	}
+}

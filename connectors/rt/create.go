@@ -1,0 +1,151 @@
+package rt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+)
+
+// Create opens a ticket in the queue named by the ticket's project, with our key in its custom field. The queue is
+// looked at first: Request Tracker opens a ticket without the fields it does not know, and a ticket without our key
+// could not be found again. Its types and labels have no counterpart here and are left out.
+func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket) (connectors.Ref, error) {
+	if err := checkKey(key); err != nil {
+		return connectors.Ref{}, connectors.Permanently("create ticket: %w", err)
+	}
+	if t.Project == "" || t.Summary == "" {
+		return connectors.Ref{}, connectors.Permanently("create ticket: project (the queue) and summary are needed")
+	}
+	q, err := c.queue(ctx, t.Project)
+	if err != nil {
+		return connectors.Ref{}, err
+	}
+	if !q.has(c.conf.KeyField) {
+		return connectors.Ref{}, connectors.Permanently("create ticket: queue %s: %s", connectors.Clean(t.Project, 100), c.missingKeyField())
+	}
+	body, custom, err := c.body(t, q.has)
+	if err != nil {
+		return connectors.Ref{}, connectors.Permanently("create ticket: %w", err)
+	}
+	custom[c.conf.KeyField] = key
+	body["Queue"], body["CustomFields"] = string(q.ID), custom
+	if content := html(t.Description); content != "" {
+		body["Content"], body["ContentType"] = content, "text/html"
+	}
+	var made named
+	if _, err := c.call(ctx, connectors.Call{Name: "create ticket", Method: http.MethodPost, URL: "ticket", JSON: body}, &made); err != nil {
+		return connectors.Ref{}, err
+	}
+	if !ticketID.MatchString(string(made.ID)) {
+		return connectors.Ref{}, &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: errors.New("create ticket: the answer names no ticket")}
+	}
+	return c.ref(string(made.ID)), nil
+}
+
+// queue reads a queue with its custom fields.
+func (c *connector) queue(ctx context.Context, name string) (queue, error) {
+	at, err := segment(name)
+	if err != nil {
+		return queue{}, connectors.Permanently("%q is no queue's name; where it has a slash, give its id", connectors.Clean(name, 100))
+	}
+	var q queue
+	if err := c.get(ctx, "read queue", "queue/"+at, &q); err != nil {
+		return queue{}, unsent(err)
+	}
+	if q.ID == "" {
+		return queue{}, temporarily("read queue: the answer is no queue")
+	}
+	return q, nil
+}
+
+// Update changes the fields given, unless somebody changes the ticket at the same time. The first text of a ticket
+// cannot be changed in Request Tracker, and a ticket stays in its queue.
+func (c *connector) Update(ctx context.Context, ref connectors.Ref, t connectors.Ticket) error {
+	if strings.TrimSpace(t.Description) != "" {
+		return connectors.Permanently("update ticket: Request Tracker does not change the text a ticket was opened with; add a comment instead")
+	}
+	id, err := handle(ref)
+	if err != nil {
+		return err
+	}
+	before, tag, err := c.ticket(ctx, id)
+	if err != nil {
+		return err
+	}
+	body, custom, err := c.body(t, func(name string) bool { _, ok := before.custom(name); return ok })
+	if err != nil {
+		return connectors.Permanently("update ticket: %w", err)
+	}
+	asked := map[string]any{}
+	maps.Copy(asked, body)
+	maps.Copy(asked, custom)
+	if len(asked) == 0 {
+		return nil
+	}
+	if len(custom) > 0 {
+		body["CustomFields"] = custom
+	}
+	said, err := c.change(ctx, "update ticket", id, tag, body)
+	if err != nil {
+		return err
+	}
+	after, _, err := c.ticket(ctx, id)
+	if err != nil {
+		return sent(err)
+	}
+	return refusedFields("update ticket", before, after, asked, said)
+}
+
+// change puts new values on a ticket, where it is still as it was read. It returns what Request Tracker says of it.
+func (c *connector) change(ctx context.Context, name, id, tag string, body map[string]any) ([]string, error) {
+	call := connectors.Call{Name: name, Method: http.MethodPut, URL: "ticket/" + id, JSON: body, Header: http.Header{}}
+	if tag != "" {
+		call.Header.Set("If-Match", `"`+tag+`"`)
+	}
+	var said []string
+	_, err := c.call(ctx, call, &said)
+	return said, err
+}
+
+// refusedFields tells which fields neither hold what they were set to nor changed. Some values come back in other
+// words (a priority by name, a date), so a field that changed counts as set.
+func refusedFields(name string, before, after ticket, asked map[string]any, said []string) error {
+	was, is := fieldsOf(before), fieldsOf(after)
+	var faults []string
+	for _, id := range slices.Sorted(maps.Keys(asked)) {
+		if same(is[id], asked[id]) || !same(is[id], was[id]) {
+			continue
+		}
+		faults = append(faults, id)
+	}
+	words := connectors.Clean(strings.Join(said, "; "), 400)
+	if len(faults) == 0 || words == "" || unchanged(said) {
+		return nil
+	}
+	return connectors.Permanently("%s: %s did not change; Request Tracker says: %s", name, strings.Join(faults, ", "), words)
+}
+
+// unchanged tells whether all that was said is that the values were there already, in other words than ours.
+func unchanged(said []string) bool {
+	return !slices.ContainsFunc(said, func(text string) bool { return !strings.Contains(text, "already the current value") })
+}
+
+func fieldsOf(t ticket) map[string]any {
+	out := simple(t)
+	out["Subject"], out["Priority"] = t.Subject, string(t.Priority)
+	return out
+}
+
+// sent marks the failure of a read that follows a change.
+func sent(err error) error {
+	fault := *connectors.AsError(err)
+	fault.Sent = true
+	fault.Err = fmt.Errorf("the change was made but not confirmed: %w", fault.Err)
+	return &fault
+}

@@ -1,0 +1,149 @@
+// Package rt is the desk Request Tracker, from version 5 on, through its REST 2.0 interface.
+//
+// A ticket of ours carries our key in a custom field, which an admin adds once (DeskScript does it). A ticket counts
+// as ours only where the account we work with created it, which Request Tracker lets nobody change, and it has a key
+// only where nobody touched that field since.
+//
+// Request Tracker answers 200 to changes it refused, with the reason among the messages: whatever is changed is read
+// back here. Tickets are changed under If-Match, so that a move never runs over one that a person just made. Read
+// config.go for the settings, call.go for how a call is made, and then the file of the capability you look for.
+package rt
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+)
+
+// Open checks the settings and builds the connector.
+func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
+	settings := c.withDefaults()
+	if err := settings.faults(); err != nil {
+		return nil, err
+	}
+	return &connector{conf: settings, client: env.Client.With(settings.auth()), log: env.Log, now: env.Now}, nil
+}
+
+type connector struct {
+	conf   Config
+	client *connectors.Client
+	log    *slog.Logger
+	now    func() time.Time
+}
+
+var (
+	_ connectors.Creator      = (*connector)(nil)
+	_ connectors.Finder       = (*connector)(nil)
+	_ connectors.Updater      = (*connector)(nil)
+	_ connectors.Commenter    = (*connector)(nil)
+	_ connectors.Transitioner = (*connector)(nil)
+	_ connectors.Attacher     = (*connector)(nil)
+	_ connectors.Fetcher      = (*connector)(nil)
+	_ connectors.Watcher      = (*connector)(nil)
+	_ connectors.Describer    = (*connector)(nil)
+	_ connectors.Receiver     = (*connector)(nil)
+	_ connectors.Directory    = (*connector)(nil)
+	_ connectors.Signer       = (*connector)(nil)
+	_ connectors.Lagger       = (*connector)(nil)
+)
+
+// IndexLag is how long a create whose answer was lost may still be at work: a search reads the tickets themselves.
+func (c *connector) IndexLag() time.Duration { return 5 * time.Second }
+
+// Ping signs in and names what is missing in the configured queues: a right, or the custom field for our key. Rights
+// on tickets are seen on a ticket only, so they are looked for on the newest of ours.
+func (c *connector) Ping(ctx context.Context) error {
+	var who user
+	if err := c.get(ctx, "read own account", "user/"+path(c.conf.User), &who); err != nil {
+		return err
+	}
+	if who.ID == "" { // told of oneself only, and to those who may administrate users
+		return connectors.Permanently("the credentials are not those of user %q", c.conf.User)
+	}
+	var faults []string
+	for _, name := range c.conf.Queues {
+		q, err := c.queue(ctx, name)
+		if e := connectors.AsError(err); err != nil && e.Kind != connectors.Permanent {
+			return err
+		} else if err != nil && e.Status == 403 {
+			faults = append(faults, "queue "+name+": the account lacks the right SeeQueue, or there is no such queue")
+			continue
+		} else if err != nil {
+			faults = append(faults, "queue "+name+": "+err.Error())
+			continue
+		}
+		if !q.Links.has("create") {
+			faults = append(faults, "queue "+name+": the account lacks the right CreateTicket")
+		}
+		if !q.has(c.conf.KeyField) {
+			faults = append(faults, "queue "+name+": "+c.missingKeyField())
+		}
+	}
+	lacking, err := c.ticketRights(ctx)
+	if err != nil {
+		return err
+	}
+	if faults = append(faults, lacking...); len(faults) > 0 {
+		return connectors.Permanently("%s", strings.Join(faults, "; "))
+	}
+	return nil
+}
+
+func (c *connector) missingKeyField() string {
+	return "it has no custom field " + strconv.Quote(c.conf.KeyField) + ", or the account lacks the right SeeCustomField on it"
+}
+
+// ticketRights names the rights the account lacks on its newest ticket, none where it has no ticket yet.
+func (c *connector) ticketRights(ctx context.Context) ([]string, error) {
+	page, err := c.tickets(ctx, "find own tickets", "Creator = '__CurrentUser__'", listing{fields: "Creator", order: "DESC", size: 1, page: 1})
+	if err != nil || len(page.Items) == 0 {
+		return nil, err
+	}
+	newest := page.Items[0]
+	if !c.ours(newest.Creator) {
+		return []string{"user is " + strconv.Quote(c.conf.User) + ", but the credentials are those of somebody else"}, nil
+	}
+	t, _, err := c.ticket(ctx, string(newest.ID))
+	if err != nil {
+		return nil, err
+	}
+	var lacking []string
+	if !t.Links.has("comment") {
+		lacking = append(lacking, "CommentOnTicket")
+	}
+	if !t.Links.has("correspond") {
+		lacking = append(lacking, "ReplyToTicket")
+	}
+	if !t.Links.has("lifecycle") && !t.closed() {
+		lacking = append(lacking, "ModifyTicket")
+	}
+	if len(lacking) == 0 {
+		return nil, nil
+	}
+	return []string{"on ticket " + string(t.ID) + " the account lacks the rights " + strings.Join(lacking, ", ")}, nil
+}
+
+// ours tells whether somebody is the account we work with. Request Tracker's logins do not differ by case alone.
+func (c *connector) ours(u named) bool {
+	return u.ID != "" && strings.EqualFold(string(u.ID), c.conf.User)
+}
+
+// account is somebody as a snapshot names them. Request Tracker itself acts under a name of its own.
+func (c *connector) account(u named) connectors.Account {
+	return connectors.Account{
+		Person:     connectors.Person{Account: string(u.ID), Name: u.RealName, Mail: u.Mail},
+		Ours:       c.ours(u),
+		Automation: string(u.ID) == systemUser,
+	}
+}
+
+const systemUser = "RT_System"
+
+// ref points at a ticket, with its address for people.
+func (c *connector) ref(id string) connectors.Ref {
+	return connectors.Ref{ID: id, Key: "#" + id, URL: c.conf.BaseURL + "/Ticket/Display.html?id=" + id}
+}

@@ -22,7 +22,7 @@ func TestClientErrorsHoldNoCredential(t *testing.T) {
 	answers := map[string]func(w http.ResponseWriter, r *http.Request){
 		"a refusal":  func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(400); _, _ = io.WriteString(w, echo(r)) },
 		"a fault":    func(w http.ResponseWriter, r *http.Request) { http.Error(w, echo(r), 500) },
-		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x?k="+key, 302) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x?k="+key, http.StatusFound) },
 		"not JSON":   func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, echo(r)) },
 		"a type of its own": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", key)

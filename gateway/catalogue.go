@@ -32,8 +32,8 @@ type catalogue struct {
 	policies    map[string]policy
 	tables      map[string]*mapping.Table
 	people      map[string]*mapping.People
-	humans      map[string]bool // names of people
-	ruleNames   map[string]bool
+	humans      map[string]bool   // names of people
+	creating    map[string]string // by name of a rule that creates: its source
 }
 
 type policy struct {
@@ -44,7 +44,7 @@ type policy struct {
 func emptyCatalogue() *catalogue {
 	return &catalogue{
 		connections: map[string]*connection{}, clients: map[string]*connection{}, rules: map[string][]*rule{}, policies: map[string]policy{},
-		tables: map[string]*mapping.Table{}, people: map[string]*mapping.People{}, humans: map[string]bool{}, ruleNames: map[string]bool{},
+		tables: map[string]*mapping.Table{}, people: map[string]*mapping.People{}, humans: map[string]bool{}, creating: map[string]string{},
 	}
 }
 
@@ -111,7 +111,9 @@ func newCatalogue(ctx context.Context, o opener, docs []store.Document, version 
 		case kindPeople:
 			fault(d, c.addPeople(d))
 		case kindRule:
-			c.ruleNames[d.Name] = true
+			if r, err := mapping.ParseRule([]byte(d.Text)); err == nil && r.Create != nil {
+				c.creating[d.Name] = r.On
+			}
 			rules = append(rules, d)
 		default:
 			fault(d, fmt.Errorf("there is no kind %q; there are Connection, Rule, Policy, Table and People", d.Kind))
@@ -219,8 +221,8 @@ func (c *catalogue) checkPolicy(p policy) error {
 		if t.Deadline.Deputy != nil {
 			people("deadline.deputy", t.Deadline.Deputy.Approvers)
 		}
-		if second := t.Deadline.Second; second != nil && !c.ruleNames[second.Rule] {
-			faults = append(faults, fmt.Errorf("deadline.second.rule: there is no rule %q%s", second.Rule, among(sortedKeys(c.ruleNames))))
+		if second := t.Deadline.Second; second != nil && c.creating[second.Rule] == "" {
+			faults = append(faults, fmt.Errorf("deadline.second.rule: there is no rule %q that creates a ticket%s", second.Rule, among(sortedKeys(c.creating))))
 		}
 	}
 	return errors.Join(faults...)
@@ -294,6 +296,13 @@ func (c *catalogue) checkDecision(r *rule, source, desk *connection) (faults []e
 		faults = append(faults, fmt.Errorf("decision.policy: there is no policy %q%s", doc.Decision.Policy, among(sortedKeys(c.policies))))
 	}
 	r.policyVersion = p.version
+	if ok {
+		for _, t := range p.Policy().Terms() {
+			if t.Deadline != nil && t.Deadline.Second != nil && c.creating[t.Deadline.Second.Rule] != doc.On {
+				faults = append(faults, fmt.Errorf("decision.policy: %s names the rule %s for a second desk, which is not a rule on %s", p.Policy().Name, t.Deadline.Second.Rule, doc.On))
+			}
+		}
+	}
 	if source != nil && source.connector != nil && !connectors.Can(source.connector, connectors.Decide) {
 		faults = append(faults, fmt.Errorf("decision: %s (%s) cannot be told a decision", doc.On, source.doc.Connector))
 	}

@@ -122,8 +122,17 @@ func (g *Gateway) fire(ctx context.Context, tx *store.Tx, t store.Timer) error {
 	if err != nil || p == nil {
 		return err
 	}
-	if d.terms, err = p.For(ctx, event); err != nil || d.terms.Deadline == nil {
-		return err
+	if d.terms, err = p.For(ctx, event); err != nil {
+		// The judgement refuses by the same fault and says so on the ticket.
+		return g.note(ctx, tx, d, "timer.failed", map[string]any{"timer": t.Kind, "error": err.Error()})
+	}
+	if d.terms.Deadline == nil {
+		return nil
+	}
+	if t.Kind == store.TimerDeadline {
+		if wait, err := g.unread(ctx, tx, d, t); err != nil || wait {
+			return err
+		}
 	}
 	if err := g.note(ctx, tx, d, "timer.fired", map[string]any{"timer": t.Kind, "due": t.Due.UTC(), "terms": d.terms.Name}); err != nil {
 		return err
@@ -165,8 +174,8 @@ func nameOr(p connectors.Person, other string) string {
 // openSecond opens a ticket at a second desk by the rule the policy names, as if that rule had matched.
 func (g *Gateway) openSecond(ctx context.Context, tx *store.Tx, d dossier, event map[string]any) error {
 	r := g.catalogue().rule(d.caze.Connection, d.terms.Deadline.Second.Rule)
-	if r == nil {
-		return g.note(ctx, tx, d, "timer.failed", map[string]any{"error": "there is no rule " + d.terms.Deadline.Second.Rule})
+	if r == nil || r.Rule().Create == nil {
+		return g.note(ctx, tx, d, "timer.failed", map[string]any{"error": "no rule " + d.terms.Deadline.Second.Rule + " of this source creates a ticket any more"})
 	}
 	links, err := tx.LinksOfCase(ctx, d.caze.ID)
 	if err != nil {
@@ -192,6 +201,45 @@ func (g *Gateway) openSecond(ctx context.Context, tx *store.Tx, d dossier, event
 		}
 	}
 	return g.comment(ctx, tx, d.caze.ID, d.link, purposeClock, "second", "Nobody has decided so far. A ticket was opened at "+r.Rule().Create.At+" as well; the first valid decision counts.")
+}
+
+// deadlinePause is how often a deadline that has come looks whether the tickets were read.
+const deadlinePause = time.Second
+
+// unread has the tickets of a case read once more before it is denied because nobody decided: somebody may have, in
+// time, while we or the desk were down. Until they are read the deadline waits; nothing is granted meanwhile.
+func (g *Gateway) unread(ctx context.Context, tx *store.Tx, d dossier, t store.Timer) (wait bool, err error) {
+	if !d.terms.Deadline.Deny {
+		return false, nil
+	}
+	links, err := tx.LinksOfCase(ctx, d.caze.ID)
+	if err != nil {
+		return false, err
+	}
+	now := g.now()
+	first := !t.Due.After(d.caze.OpenedAt.Add(d.terms.Deadline.After))
+	for _, l := range live(links) {
+		conn := g.catalogue().connections[l.Desk]
+		if l.RefID == "" || conn == nil || conn.connector == nil || conn.doc.State == stateDisabled || !connectors.CanFetch(conn.connector) {
+			continue
+		}
+		if first {
+			if err := g.addChange(ctx, tx, l.Desk, connectors.Change{Ref: connectors.Ref{ID: l.RefID, Key: l.RefKey}}, now); err != nil {
+				return false, err
+			}
+			wait = true
+			continue
+		}
+		_, err := tx.ChangeOf(ctx, l.Desk, l.RefID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return false, err
+		}
+		wait = wait || err == nil
+	}
+	if !wait {
+		return false, nil
+	}
+	return true, tx.AddTimer(ctx, store.Timer{CaseID: t.CaseID, LinkID: t.LinkID, Kind: t.Kind, Due: later(now, t.Due).Add(deadlinePause)})
 }
 
 // expire applies the policy's safe default.

@@ -171,7 +171,7 @@ func TestEventsPlannedTogetherArePlannedAsIfOneByOne(t *testing.T) {
 	for _, id := range []string{"a", "b", "c"} {
 		bodies = append(bodies, strings.Replace(body, "r-1", id, 1))
 	}
-	approved := `{"EventType":"URM_Native_Ticket_Updated","RequestId":"ID","TenantId":"t-100","Decision":"Approved","DecisionPerformedByUser":"kim"}`
+	approved := `{"EventType":"URM_NATIVE_DECISION_UPDATE","RequestId":"ID","TenantId":"t-100","Decision":"Approved","DecisionPerformedByUser":"kim"}`
 	for _, id := range []string{"b", "c", "c"} {
 		bodies = append(bodies, strings.Replace(approved, "ID", id, 1))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -67,8 +68,14 @@ func (w *worker) call(ctx context.Context, conn *connection, d store.Delivery) r
 }
 
 // try performs the action. What only became known since planning, the ticket's ref, is filled in here.
-func (w *worker) try(ctx context.Context, conn *connection, d store.Delivery) (connectors.Action, connectors.Done, error) {
-	var a connectors.Action
+func (w *worker) try(ctx context.Context, conn *connection, d store.Delivery) (a connectors.Action, done connectors.Done, err error) {
+	// A connector that panics costs its delivery, not the program.
+	defer func() {
+		if r := recover(); r != nil {
+			w.log.Error("connector panicked", "delivery", d.ID, "panic", r, "stack", string(debug.Stack()))
+			err = &connectors.Error{Kind: connectors.Permanent, Sent: true, Err: errors.New("the connector failed inside; see the log")}
+		}
+	}()
 	if err := json.Unmarshal(d.Action, &a); err != nil {
 		return a, connectors.Done{}, connectors.Permanently("read stored action: %w", err)
 	}
@@ -88,7 +95,7 @@ func (w *worker) try(ctx context.Context, conn *connection, d store.Delivery) (c
 			return a, done, err
 		}
 	}
-	done, err := connectors.Do(ctx, conn.connector, a)
+	done, err = connectors.Do(ctx, conn.connector, a)
 	return a, done, err
 }
 
@@ -119,6 +126,9 @@ func (w *worker) lookForTicket(ctx context.Context, conn *connection, d store.De
 	}
 	if w.g.now().Before(d.DoubtUntil) {
 		return done, true, errLooking
+	}
+	if d.Attempts > conn.retry.Attempts {
+		return done, true, connectors.Permanently("the answer to create was lost %d times, and the desk shows no ticket; look for it by hand, then replay or cancel", conn.retry.Attempts)
 	}
 	return done, false, nil
 }
@@ -164,8 +174,8 @@ func countsAgainst(err error) bool {
 	if err == nil || errors.Is(err, errAlready) || errors.Is(err, errLooking) {
 		return false
 	}
-	e := connectors.AsError(err)
-	return e.Kind == connectors.Temporary && (e.Status == 0 || e.Status >= 500)
+	e, ok := errors.AsType[*connectors.Error](err) // what is none of these is our own trouble
+	return ok && e.Kind == connectors.Temporary && (e.Status == 0 || e.Status >= 500)
 }
 
 // storeResults writes the attempts, the deliveries' next states and what follows from them. The answer has an error
@@ -355,7 +365,10 @@ func (g *Gateway) closeTwin(ctx context.Context, tx *store.Tx, first store.Link,
 			p.add(in, r, twin, store.Delivery{Purpose: purposeTwin}, connectors.Action{Kind: connectors.Transition, Ref: ref, Move: &connectors.Move{Status: status, Fields: fields}})
 		}
 	}
-	text := fmt.Sprintf("This ticket was opened a second time for the same request, because the answer to the first try was lost. Please use %s; a decision made here has no effect.", first.RefKey)
+	text := "This ticket was opened for a request that was given up here meanwhile; a decision made on it has no effect."
+	if first.RefKey != "" {
+		text = fmt.Sprintf("This ticket was opened a second time for the same request, because the answer to the first try was lost. Please use %s; a decision made here has no effect.", first.RefKey)
+	}
 	p.add(in, nil, twin, store.Delivery{Purpose: purposeTwin}, connectors.Action{Kind: connectors.Comment, Ref: ref, Note: &connectors.Note{Key: key, Body: escape(text)}})
 	for _, d := range p.deliveries {
 		if err := g.addDelivery(ctx, tx, d); err != nil {

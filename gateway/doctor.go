@@ -60,7 +60,7 @@ const (
 )
 
 // Doctor looks at everything that can be looked at without changing anything: the database, the record, the documents,
-// and each connection, which it calls. With a name it looks at that connection only.
+// and each connection. It calls those that are active. With a name it looks at that connection only, and calls it.
 func (g *Gateway) Doctor(ctx context.Context, name string) (Report, error) {
 	r := Report{Findings: []Finding{}}
 	if name != "" {
@@ -68,7 +68,7 @@ func (g *Gateway) Doctor(ctx context.Context, name string) (Report, error) {
 		if err != nil {
 			return r, err
 		}
-		err = g.examine(ctx, &r, v)
+		err = g.examine(ctx, &r, v, true)
 		return r, err
 	}
 	for _, look := range []func(context.Context, *Report) error{g.examineDatabase, g.examineRecord, g.examineDocuments} {
@@ -81,7 +81,7 @@ func (g *Gateway) Doctor(ctx context.Context, name string) (Report, error) {
 		return r, err
 	}
 	for _, v := range list.Connections {
-		if err := g.examine(ctx, &r, v); err != nil {
+		if err := g.examine(ctx, &r, v, v.State == connectionActive); err != nil {
 			return r, err
 		}
 	}
@@ -174,8 +174,8 @@ func (g *Gateway) examineDocuments(ctx context.Context, r *Report) error {
 	return nil
 }
 
-// examine looks at one connection.
-func (g *Gateway) examine(ctx context.Context, r *Report, v ConnectionView) error {
+// examine looks at one connection; call says whether its vendor may be asked.
+func (g *Gateway) examine(ctx context.Context, r *Report, v ConnectionView, call bool) error {
 	about := kindConnection + "/" + v.Name
 	if v.Fault != "" {
 		r.add(about, Bad, "it does nothing, because its document cannot be used")
@@ -189,7 +189,7 @@ func (g *Gateway) examine(ctx context.Context, r *Report, v ConnectionView) erro
 		return err
 	}
 	c := g.catalogue().connections[v.Name]
-	if unrevealed == 0 && c != nil && c.connector != nil {
+	if call && unrevealed == 0 && c != nil && c.connector != nil {
 		g.examineCall(ctx, r, about, c)
 	}
 	if v.Health == healthUnwell {

@@ -26,13 +26,16 @@ func (g *Gateway) evidence(ctx context.Context, tx *store.Tx, d *dossier, groups
 	if p == nil {
 		return in, fmt.Errorf("policy %s version %d cannot be read", d.link.Policy, d.link.PolicyVersion)
 	}
-	if d.terms, err = p.For(ctx, event); err != nil {
-		return in, fmt.Errorf("policy %s: %w", d.link.Policy, err)
-	}
-	in.Terms = d.terms
 	in.Admit = func(a mapping.Approvers, actor mapping.Actor, ticket map[string]any) (bool, error) {
 		return a.Admit(ctx, actor, event, ticket)
 	}
+	if d.terms, err = p.For(ctx, event); err != nil {
+		// A policy that cannot be worked out for this event lets nobody decide, and the ticket says why.
+		fault := err
+		d.terms = mapping.Terms{Name: d.link.Policy, AllowUnknownRequester: true}
+		in.Admit = func(mapping.Approvers, mapping.Actor, map[string]any) (bool, error) { return false, fault }
+	}
+	in.Terms = d.terms
 	in.Ticket = judge.Evidence{
 		Link: d.link.ID, Key: d.link.Key, RefID: d.link.RefID, Baseline: d.link.Baseline, Snapshot: d.ticket,
 		Holds: func(ticket map[string]any) (mapping.Verdict, error) { return d.rule.Decide(ctx, ticket) },

@@ -47,7 +47,7 @@ type memoryCase struct {
 	revoked    bool
 	votes      []store.Vote
 	refusals   map[string]bool
-	answers    int // refusals and counted votes
+	starved    bool // a condition failed, which here only the limit of its time makes it do
 }
 
 type memoryReplica struct {
@@ -417,6 +417,11 @@ func (m *memory) due() (first time.Time, some bool) {
 	for _, c := range m.changes {
 		consider(c.Due)
 	}
+	for _, t := range m.timersOf {
+		if t.Due.Before(m.w.now.Add(simSkew)) {
+			consider(t.Due)
+		}
+	}
 	for _, c := range m.cases {
 		for _, d := range c.heads() {
 			consider(d.Due)
@@ -432,18 +437,22 @@ func (m *memory) due() (first time.Time, some bool) {
 
 func (m *memory) see(requestID string) (s seenCase, err error) {
 	c := m.caseOf(requestID)
+	if c == nil {
+		return s, store.ErrNotFound
+	}
 	for _, l := range m.linksOf(c) {
 		s.links = append(s.links, seenLink{l.Desk, l.RefID, l.State})
 	}
+	s.starved = c.starved
 	for _, d := range c.deliveries {
 		if d.State == statePending || d.State == stateRunning {
 			s.open++
 		}
+		s.starved = s.starved || d.Error != ""
 	}
 	if c.decision != nil {
 		s.decision, s.origin, s.state = c.decision.Outcome, c.decision.Origin, c.decision.State
 	}
-	s.refusals = c.answers
 	slices.SortFunc(s.links, func(a, b seenLink) int { return cmp.Compare(a.ref, b.ref) })
 	return s, nil
 }

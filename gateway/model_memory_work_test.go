@@ -16,6 +16,7 @@ import (
 // call makes one try at a delivery, as worker.try does.
 func (m *memory) call(rep *memoryReplica, f *flight) {
 	ctx, d := context.Background(), *f.delivery
+	m.w.excused = m.w.excused || m.w.now.After(d.ClaimedUntil) // calls do not outlive their claim
 	if err := json.Unmarshal(d.Action, &f.action); err != nil {
 		m.w.broken("read action: %v", err)
 		return
@@ -329,14 +330,13 @@ func (m *memory) heed(c *memoryCase, link store.Link, terms mapping.Terms, v jud
 			}
 		}
 		c.votes = append(c.votes, store.Vote{ID: id, LinkID: link.ID, Person: v.By, Account: v.Account, Outcome: string(v.Said), At: v.At})
-		c.answers++
 		m.comment(c, link, key, v.Text)
 	case judge.Refused:
 		if c.refusals[key] {
 			return
 		}
 		c.refusals[key] = true
-		c.answers++
+		c.starved = c.starved || v.Code == judge.ConditionFailed
 		m.comment(c, link, key, v.Text)
 		if terms.MoveBack != "" && c.State == caseOpen {
 			m.addDelivery(c, owed(store.Delivery{LinkID: link.ID, Lane: link.ID, Connection: link.Desk}, connectors.Action{Kind: connectors.Transition, Move: &connectors.Move{Status: terms.MoveBack}}))
@@ -376,8 +376,8 @@ func (m *memory) post(c *memoryCase, link store.Link, d store.Decision, kind con
 	}}))
 }
 
-// fire is the policy's deadline.
-func (m *memory) fire(_ int, t store.Timer) {
+// fire is the policy's deadline. Before it denies, the tickets are read once more.
+func (m *memory) fire(r int, t store.Timer) {
 	c, link := m.caseOf(t.CaseID), m.linkOf(t.LinkID)
 	if c.State != caseOpen {
 		return
@@ -387,10 +387,27 @@ func (m *memory) fire(_ int, t store.Timer) {
 		m.w.broken("policy: %v", err)
 		return
 	}
-	m.w.note("  the deadline of %s has come", link.ID)
 	if !terms.Deadline.Deny {
 		m.comment(c, *link, "deadline", "the time is over")
 		return
 	}
+	wait, now := false, m.w.clockOf(r)
+	for _, l := range m.linksOf(c) {
+		if l.State != linkLinked {
+			continue
+		}
+		if !t.Due.After(c.OpenedAt.Add(terms.Deadline.After)) {
+			m.addChange(l.Desk, connectors.Ref{ID: l.RefID}, now)
+		}
+		for _, row := range m.changes {
+			wait = wait || (row.Connection == l.Desk && row.RefID == l.RefID)
+		}
+	}
+	if wait {
+		t.Due = later(now, t.Due).Add(deadlinePause)
+		m.timersOf = append(m.timersOf, &t)
+		return
+	}
+	m.w.note("  the deadline of %s has come", link.ID)
 	m.decide(c, *link, store.Decision{Outcome: string(connectors.Denied), Origin: originClock})
 }

@@ -33,7 +33,7 @@ type seenCase struct {
 	decision string // outcome, "" for none
 	origin   string
 	state    string
-	refusals int // answers that were explained on a ticket, counted votes among them
+	starved  bool // an expression ran into its time limit: the machine is too busy to tell anything
 }
 
 type seenLink struct{ desk, ref, state string }
@@ -134,11 +134,27 @@ func play(s script, w *simWorld, m machine) error {
 			return w.fault
 		}
 	}
-	w.rest(m)
-	if w.fault == nil {
-		w.checkRest(m)
+	rested := w.rest(m)
+	if w.fault != nil || w.starved(m) {
+		return w.fault
 	}
+	if !rested {
+		w.broken("it does not come to rest")
+	}
+	w.checkRest(m)
 	return w.fault
+}
+
+// starved tells whether this machine is too busy to say anything of what should have happened: an expression ran into
+// the limit of its time, and what it was for is owed to an operator.
+func (w *simWorld) starved(m machine) bool {
+	for _, r := range w.requests {
+		if seen, err := m.see(r.id); err == nil && seen.starved {
+			w.note("an expression ran out of time")
+			return true
+		}
+	}
+	return false
 }
 
 // do makes one thing happen. Where there is nothing to choose from, nothing does.
@@ -238,7 +254,7 @@ func (w *simWorld) people(o op) {
 	case opClone:
 		t.clone()
 	case opUnmark:
-		t.mark = ""
+		t.mark, w.excused = "", true
 		w.note("the mark of %v is removed", t)
 		t.touched()
 	}
@@ -282,6 +298,7 @@ func (w *simWorld) clock(m machine, o op) {
 		m.timers(o.a % 2)
 		return
 	}
+	w.excused = true
 	w.off[o.a%2] = []time.Duration{-simSkew, -time.Minute, 0, time.Minute, simSkew}[o.b%5]
 	w.note("clock of %d is off by %v", o.a%2, w.off[o.a%2])
 }
@@ -356,8 +373,9 @@ func (w *simWorld) settle(m machine, r int) {
 	}
 }
 
-// rest lets everything come to rest: what is under way arrives, but webhooks are lost; vendors work; operators replay.
-func (w *simWorld) rest(m machine) {
+// rest lets everything come to rest: what is under way arrives, but webhooks are lost; vendors work; operators replay
+// once. It tells whether it did.
+func (w *simWorld) rest(m machine) bool {
 	w.note("now all comes to rest")
 	clear(w.armed)
 	w.hooks = nil
@@ -369,7 +387,7 @@ func (w *simWorld) rest(m machine) {
 	replayed := false
 	for quiet, rounds := 0, 0; quiet < 2; {
 		if w.fault != nil {
-			return
+			return true
 		}
 		if next, some := m.due(); some && next.After(w.now) {
 			w.now = next.Add(time.Second)
@@ -393,7 +411,7 @@ func (w *simWorld) rest(m machine) {
 		if _, some := m.due(); some || len(w.mail) > 0 {
 			quiet = 0
 			if rounds++; rounds > 60 {
-				w.broken("it does not come to rest")
+				return false
 			}
 			continue
 		}
@@ -402,6 +420,7 @@ func (w *simWorld) rest(m machine) {
 			m.replay()
 		}
 	}
+	return true
 }
 
 // checkRest looks at what must be so once all has come to rest.
@@ -428,6 +447,17 @@ func (w *simWorld) checkTickets(r *simRequest, seen seenCase) {
 		want[simJira] = 1
 		if w.shape.Both {
 			want[simSnow] = 1
+		}
+	}
+	opened := map[string]int{}
+	for _, t := range w.tickets {
+		if t.request == r && t.ours {
+			opened[t.desk.name]++
+		}
+	}
+	for desk, n := range opened {
+		if n > 1 && !w.excused {
+			w.broken("%d tickets were opened at %s for one request", n, desk)
 		}
 	}
 	have := map[string]int{}

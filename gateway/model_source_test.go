@@ -18,7 +18,6 @@ type simRequest struct {
 	revoked   bool
 	itself    bool      // the source decided, or let it end, without us
 	opened    time.Time // when we accepted the first event of it; zero before
-	told      bool      // we accepted the event that asks
 
 	basis   map[string][]string // outcome to those on whose word it was right at some time
 	posted  []connectors.Outcome
@@ -123,11 +122,30 @@ func (w *simWorld) checkPost(r *simRequest, d connectors.Decision) {
 		if d.Outcome != connectors.Denied || !p.deny || w.now.Add(2*simSkew).Before(r.opened.Add(p.after)) {
 			w.broken("%s was posted on nobody's word", d.Outcome)
 		}
+		if right := w.standing(r, w.readable(r)); right != "" {
+			w.broken("the clock denied what was %s in time", right)
+		}
 	case t == nil || t.request != r || !t.ours:
 		w.broken("%s was posted for a ticket that is not the request's: %v", d.Outcome, d.Ticket)
 	case !slices.Contains(r.basis[string(d.Outcome)], d.By.Account):
 		w.broken("%s was posted on the word of %s, which was never enough (it was on that of %v)", d.Outcome, d.By.Account, r.basis[string(d.Outcome)])
 	}
+}
+
+// readable are the tickets of a request that the bridge has read, without those of desks that have a second one.
+func (w *simWorld) readable(r *simRequest) (some []*simTicket) {
+	at := map[string]int{}
+	for _, t := range w.tickets {
+		if t.request == r && t.ours {
+			at[t.desk.name]++
+		}
+	}
+	for _, t := range w.tickets {
+		if t.request == r && t.ours && t.read && at[t.desk.name] == 1 {
+			some = append(some, t)
+		}
+	}
+	return some
 }
 
 func (w *simWorld) checkRevoke(r *simRequest, d connectors.Decision) {

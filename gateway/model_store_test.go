@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/gateway/judge"
 	"github.com/drawbridge-itsm/drawbridge/store"
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
 )
@@ -30,6 +32,7 @@ type bridge struct {
 type replica struct {
 	g       *Gateway
 	workers map[string]*worker
+	held    map[string]time.Time // when leases were last renewed
 	flights []*coroutine
 	dying   string // the marked step at which it ends
 	ended   bool
@@ -40,6 +43,7 @@ type coroutine struct {
 	replica *replica
 	resume  chan bool // false: its replica has ended
 	stopped chan bool // false: it has come to its end
+	until   time.Time // when the claim of a delivery ends
 	fetched bool
 	ref     string // of the ticket it reads
 	desk    string
@@ -203,7 +207,7 @@ func (s *shard) play(script script, tracing bool) *simWorld {
 func (b *bridge) boot(r int) {
 	g := b.shard.gateways[r]
 	g.holder = store.NewID()
-	b.replicas[r] = &replica{g: g, workers: map[string]*worker{}}
+	b.replicas[r] = &replica{g: g, workers: map[string]*worker{}, held: map[string]time.Time{}}
 	for _, name := range simConns {
 		b.replicas[r].workers[name] = newWorker(g, name)
 	}
@@ -270,6 +274,7 @@ func (b *bridge) proceed(r, n int) {
 	rep := b.replicas[r]
 	c := rep.flights[n]
 	b.current = c
+	b.w.excused = b.w.excused || (!c.until.IsZero() && b.w.now.After(c.until)) // calls do not outlive their claim
 	c.resume <- true
 	b.await(c, false)
 	if rep.ended {
@@ -330,11 +335,18 @@ func (b *bridge) timers(r int) {
 	b.mayEnd(r, func() error { return b.replicas[r].g.fireTimers(context.Background()) })
 }
 
-// hold takes or renews the lease of a connection as its heart would. The heart beats by the real clock.
-func (b *bridge) hold(w *worker, conn *connection) bool {
-	w.renewAt = time.Time{}
-	held, err := w.hold(context.Background(), conn)
+// hold takes or renews the lease of a connection, as its heart would by the script's clock: the production heart beats
+// by the real one.
+func (b *bridge) hold(rep *replica, connection string) bool {
+	w := rep.workers[connection]
+	if last, ok := rep.held[connection]; !ok || b.w.now.Sub(last) >= leaseTTL/3 {
+		w.renewAt, rep.held[connection] = time.Time{}, b.w.now
+	}
+	held, err := w.hold(context.Background(), rep.g.catalogue().connections[connection])
 	b.must(err)
+	if !held {
+		delete(rep.held, connection)
+	}
 	return held
 }
 
@@ -342,7 +354,7 @@ func (b *bridge) hold(w *worker, conn *connection) bool {
 func (b *bridge) start(r int, connection string) {
 	ctx, rep := context.Background(), b.replicas[r]
 	w, conn := rep.workers[connection], rep.g.catalogue().connections[connection]
-	held := b.hold(w, conn)
+	held := b.hold(rep, connection)
 	now := b.w.clockOf(r)
 	if held && w.unwell() {
 		b.must(w.ping(ctx, conn, now))
@@ -373,7 +385,7 @@ func (b *bridge) start(r int, connection string) {
 	}))
 	for _, d := range claimed {
 		b.checkLane(d)
-		b.begin(&coroutine{replica: rep}, func() { w.deliver(ctx, conn, d) })
+		b.begin(&coroutine{replica: rep, until: d.ClaimedUntil}, func() { w.deliver(ctx, conn, d) })
 	}
 }
 
@@ -391,7 +403,7 @@ func (b *bridge) checkLane(d store.Delivery) {
 func (b *bridge) watch(r int, desk string) {
 	ctx, rep := context.Background(), b.replicas[r]
 	w, conn := rep.workers[desk], rep.g.catalogue().connections[desk]
-	if b.hold(w, conn) {
+	if b.hold(rep, desk) {
 		b.watching[desk] = true
 		w.nextWatch = time.Time{}
 		b.must(w.watch(ctx, conn, b.w.clockOf(r)))
@@ -436,7 +448,8 @@ func (b *bridge) due() (first time.Time, some bool) {
 	var working int
 	b.must(db.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM events WHERE state = 'accepted') + (SELECT COUNT(*) FROM deliveries WHERE state = 'running')`).Scan(&working))
 	var due int64
-	b.must(db.QueryRowContext(ctx, `SELECT COALESCE(MIN(due), 0) FROM (SELECT due FROM changes UNION ALL SELECT due FROM deliveries WHERE ready = 1 AND state = 'pending') AS waiting`).Scan(&due))
+	b.must(db.QueryRowContext(ctx, `SELECT COALESCE(MIN(due), 0) FROM (SELECT due FROM changes UNION ALL SELECT due FROM deliveries WHERE ready = 1 AND state = 'pending'
+		UNION ALL SELECT due FROM timers WHERE state = 'waiting' AND due < $1) AS waiting`, b.w.now.Add(simSkew).UnixMilli()).Scan(&due))
 	if due > 0 {
 		return time.UnixMilli(due).UTC(), true
 	}
@@ -464,6 +477,14 @@ func (b *bridge) see(requestID string) (s seenCase, err error) {
 		if d.State == statePending || d.State == stateRunning {
 			s.open++
 		}
+		s.starved = s.starved || strings.Contains(d.Error, "takes longer")
+	}
+	refusals, err := q.RefusalsOfCase(ctx, c.ID)
+	if err != nil {
+		return s, err
+	}
+	for _, r := range refusals {
+		s.starved = s.starved || r.Code == string(judge.ConditionFailed)
 	}
 	d, err := q.DecisionOf(ctx, c.ID)
 	if errors.Is(err, store.ErrNotFound) {

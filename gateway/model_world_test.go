@@ -53,6 +53,7 @@ type simWorld struct {
 	security map[string]bool  // who is in the group
 
 	regrouped bool  // the group changed: nobody reads a ticket anew for that
+	excused   bool  // something happened by which even a careful bridge opens a second ticket
 	fault     error // the first promise found broken
 	trace     []string
 	tracing   bool
@@ -100,6 +101,7 @@ type simTicket struct {
 	asked       int // how often the desk asked for approval
 	approvals   []connectors.Approval
 	findable    time.Time
+	read        bool
 	changed     int
 	comments    map[string]string // by key, so that a repeated one is one
 	lastComment string
@@ -159,6 +161,7 @@ func (d *simDesk) IndexLag() time.Duration { return simLag }
 func (d *simDesk) Create(_ context.Context, key string, t connectors.Ticket) (connectors.Ref, error) {
 	var made *simTicket
 	if d.w.armed[d.name] == simLate {
+		d.w.excused = true
 		d.w.late = append(d.w.late, func() { d.open(key, t) })
 	}
 	err := d.w.call(d.name, func() { made = d.open(key, t) })
@@ -176,6 +179,7 @@ func (d *simDesk) open(key string, t connectors.Ticket) *simTicket {
 		// One ticket in three is found at once, one as late as the desk says, one later than that.
 		findable: w.now.Add([]time.Duration{0, simLag - time.Second, 4 * simLag}[len(w.tickets)%3]),
 	}
+	w.excused = w.excused || made.findable.Sub(w.now) > simLag
 	for _, r := range w.requests {
 		if t.Description == "request "+r.id {
 			made.request = r
@@ -246,6 +250,7 @@ func (d *simDesk) Fetch(_ context.Context, ref connectors.Ref) (s connectors.Sna
 		return s, connectors.Permanently("%w", connectors.ErrNotFound)
 	}
 	err = d.w.call(d.name, func() {
+		t.read = true
 		s = connectors.Snapshot{
 			Ref: t.ref(), Key: t.mark, Ours: t.ours, Status: t.status, Category: "of " + t.status,
 			Summary: t.text["summary"], Description: t.text["description"], Priority: t.text["priority"],

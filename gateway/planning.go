@@ -315,14 +315,17 @@ func (g *Gateway) addDelivery(ctx context.Context, tx *store.Tx, d store.Deliver
 }
 
 type versionKey struct {
-	name    string
-	version int64
+	name      string
+	version   int64
+	catalogue int64 // a rule is compiled against the tables and schemas of one catalogue
 }
 
 // ruleAt returns a rule as it stood at a version: a case keeps the one it opened with. A version that no longer
 // compiles (its table is gone, its source changed) is nil: nothing can be decided by it.
 func (g *Gateway) ruleAt(ctx context.Context, q documentReader, name string, version int64) (*rule, error) {
-	if cached, ok := g.compiled.Load(versionKey{name, version}); ok {
+	c := g.catalogue()
+	key := versionKey{name, version, c.version}
+	if cached, ok := g.compiled.Load(key); ok {
 		return cached.(*rule), nil
 	}
 	d, err := q.Document(ctx, kindRule, name, version)
@@ -336,19 +339,19 @@ func (g *Gateway) ruleAt(ctx context.Context, q documentReader, name string, ver
 	if err != nil {
 		return nil, nil
 	}
-	p, err := mapping.Compile(doc, g.catalogue().env(doc))
+	p, err := mapping.Compile(doc, c.env(doc))
 	if err != nil {
 		g.log.Error("rule version of an open case no longer compiles", "rule", name, "version", version, "error", err)
 		return nil, nil
 	}
 	r := &rule{Program: p, version: version}
-	g.compiled.Store(versionKey{name, version}, r)
+	g.compiled.Store(key, r)
 	return r, nil
 }
 
 // policyAt returns a policy as it stood at a version, nil where it cannot be read any more.
 func (g *Gateway) policyAt(ctx context.Context, q documentReader, name string, version int64) (*mapping.PolicyProgram, error) {
-	if cached, ok := g.policies.Load(versionKey{name, version}); ok {
+	if cached, ok := g.policies.Load(versionKey{name: name, version: version}); ok {
 		return cached.(*mapping.PolicyProgram), nil
 	}
 	d, err := q.Document(ctx, kindPolicy, name, version)
@@ -363,7 +366,7 @@ func (g *Gateway) policyAt(ctx context.Context, q documentReader, name string, v
 		g.log.Error("policy version of an open case no longer compiles", "policy", name, "version", version, "error", err)
 		return nil, nil
 	}
-	g.policies.Store(versionKey{name, version}, p)
+	g.policies.Store(versionKey{name: name, version: version}, p)
 	return p, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -54,7 +55,7 @@ func (w *worker) changes(ctx context.Context, conn *connection) (int, error) {
 		places <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-places }()
-			err := w.reread(ctx, conn, c)
+			err := w.guarded(ctx, conn, c)
 			if err != nil && ctx.Err() == nil {
 				err = w.postpone(ctx, conn, c, err)
 			}
@@ -92,6 +93,17 @@ func (w *worker) reread(ctx context.Context, conn *connection, c store.Change) e
 		return w.stranger(ctx, c, snapshot)
 	}
 	return w.g.decide(ctx, conn, link, snapshot, c)
+}
+
+// guarded re-reads a ticket; a connector that panics costs the reading, not the program.
+func (w *worker) guarded(ctx context.Context, conn *connection, c store.Change) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			w.log.Error("connector panicked", "ticket", c.RefKey, "panic", r, "stack", string(debug.Stack()))
+			err = errors.New("the connector failed inside; see the log")
+		}
+	}()
+	return w.reread(ctx, conn, c)
 }
 
 func (w *worker) settleChange(ctx context.Context, c store.Change) error {
@@ -152,6 +164,9 @@ func (w *worker) stranger(ctx context.Context, c store.Change, s connectors.Snap
 		if err != nil {
 			return err
 		}
+		if link.Desk != w.name {
+			return tx.DoneChange(ctx, c) // another connection's ticket: it reads it itself
+		}
 		if link.RefID == s.Ref.ID {
 			// Linked while we were reading: read again, as the case's own ticket.
 			return tx.PostponeChange(ctx, c, w.g.now())
@@ -177,8 +192,14 @@ func (w *worker) adopt(ctx context.Context, tx *store.Tx, c store.Change, link s
 	if err != nil {
 		return err
 	}
-	if d.State == stateRunning {
+	switch d.State {
+	case stateRunning:
 		return tx.PostponeChange(ctx, c, now.Add(time.Second))
+	case stateCanceled:
+		if err := w.g.closeTwin(ctx, tx, link, s.Ref); err != nil {
+			return err
+		}
+		return tx.DoneChange(ctx, c)
 	}
 	if err := tx.Settle(ctx, d.ID, now); err != nil {
 		return err

@@ -20,7 +20,7 @@ import (
 // and a decision on one is recorded and told on the ticket, but not to the tool.
 
 const (
-	testLabel  = "drawbridge-test"
+	testLabel  = "test-drawbridge" // drawbridge-… is how desks carry our key
 	testPrefix = "[Test] "
 )
 

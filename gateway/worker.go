@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -59,18 +60,28 @@ func (w *worker) run(ctx context.Context) {
 	}()
 	for ctx.Err() == nil {
 		woken := w.g.store.Wait(wakeConnection(w.name))
-		conn := w.g.catalogue().connections[w.name]
+		c := w.g.catalogue()
+		conn := c.connections[w.name]
 		if conn == nil {
 			return
 		}
 		pause := w.g.poll
-		held, err := w.hold(ctx, conn)
+		held, err := false, error(nil)
+		if conn.fault == nil { // a faulty one knows nothing of its desk, not even how long its search lags
+			held, err = w.hold(ctx, conn)
+		}
 		switch {
 		case err != nil:
 			w.fail(ctx, "hold lease", err)
-		case held && conn.fault == nil && conn.doc.State == stateActive:
+		case held && conn.doc.State == stateActive:
 			var busy bool
-			if busy, pause, err = w.round(ctx, conn); err != nil {
+			busy, pause, err = w.round(ctx, conn, c.version)
+			if errors.Is(err, errOutdated) {
+				if err = w.g.reload(ctx); err == nil {
+					continue
+				}
+			}
+			if err != nil {
 				w.fail(ctx, "work connection", err)
 			} else if busy {
 				continue
@@ -100,7 +111,7 @@ func (w *worker) beat(ctx context.Context) {
 		if w.holding().Epoch == 0 {
 			continue
 		}
-		if conn := w.g.catalogue().connections[w.name]; conn != nil {
+		if conn := w.g.catalogue().connections[w.name]; conn != nil && conn.fault == nil {
 			if _, err := w.hold(ctx, conn); err != nil {
 				w.fail(ctx, "renew lease", err)
 			}
@@ -207,7 +218,7 @@ func (w *worker) release() {
 }
 
 // round does what can be done now. busy asks for another round at once; pause is how long to sleep otherwise.
-func (w *worker) round(ctx context.Context, conn *connection) (busy bool, pause time.Duration, err error) {
+func (w *worker) round(ctx context.Context, conn *connection, version int64) (busy bool, pause time.Duration, err error) {
 	now := w.g.now()
 	if w.unwell() {
 		if err := w.ping(ctx, conn, now); err != nil {
@@ -227,7 +238,7 @@ func (w *worker) round(ctx context.Context, conn *connection) (busy bool, pause 
 	if err := w.watch(ctx, conn, now); err != nil {
 		return false, w.g.poll, err
 	}
-	claimed, err := w.claim(ctx, conn)
+	claimed, err := w.claim(ctx, conn, version)
 	if err != nil {
 		return false, w.g.poll, err
 	}
@@ -255,7 +266,7 @@ func (w *worker) free(conn *connection) int {
 }
 
 // claim takes as many lane heads as there are free places and starts them.
-func (w *worker) claim(ctx context.Context, conn *connection) (int, error) {
+func (w *worker) claim(ctx context.Context, conn *connection, version int64) (int, error) {
 	free := w.free(conn)
 	if free <= 0 {
 		return 0, nil
@@ -264,7 +275,16 @@ func (w *worker) claim(ctx context.Context, conn *connection) (int, error) {
 	now := w.g.now()
 	err := w.g.store.InTx(ctx, func(tx *store.Tx) (err error) {
 		claimed, err = tx.Claim(ctx, w.holding(), now, now.Add(conn.claimTTL()), free)
-		return err
+		if err != nil || len(claimed) == 0 {
+			return err
+		}
+		// What was owed after the connection was published anew goes out by the new settings.
+		if published, err := tx.CatalogueVersion(ctx); err != nil {
+			return err
+		} else if published != version {
+			return errOutdated
+		}
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("claim deliveries: %w", err)

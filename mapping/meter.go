@@ -16,7 +16,7 @@ const (
 	maxResult  = 64 << 10 // bytes of one field
 	maxWork    = 4 << 20
 	maxPattern = 500 // steps of a compiled pattern
-	maxTime    = 100 * time.Millisecond
+	maxTime    = 5 * time.Second
 
 	loopWork = 4  // one turn of a loop
 	clockGap = 16 // turns between two looks at the clock

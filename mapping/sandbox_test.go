@@ -34,8 +34,8 @@ func mustStop(t *testing.T, text string) string {
 	if err == nil {
 		t.Fatalf("got %.80v, want an error", got)
 	}
-	// The limit is 100 ms; the rest is for slow machines.
-	if took := time.Since(start); took > 5*time.Second {
+	// Work is what is limited; the time is for slow machines.
+	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("took %s", took)
 	}
 	if strings.Contains(err.Error(), "hunter2") {
@@ -49,7 +49,7 @@ func TestLoopsAreStopped(t *testing.T) {
 	for _, text := range []string{
 		`all(event.list, {let a = #; all(event.list, a >= 0 or # >= 0)})`,
 		`count(event.long, {let a = #; count(event.long, # == a)})`,
-		`sum(map(event.list, sum(event.list)))`,
+		`sum(map(event.list, sum(event.list) + sum(event.list)))`,
 		`all(1..90000, all(1..90000, true))`,
 		`all(event.list, {let x = sort(event.long); true})`,
 		`all(event.list, event.long == event.long)`,

@@ -146,14 +146,14 @@ func (t *Tx) Replan(ctx context.Context, id string, action json.RawMessage, rule
 	return wrap("replan delivery", err)
 }
 
-// Settle marks a pending delivery as delivered without a further attempt: its effect turned out to be there. The lane
-// goes on. ErrConflict when it is not pending.
+// Settle marks a pending or dead delivery as delivered without a further attempt: its effect turned out to be there. The lane
+// goes on. ErrConflict in any other state.
 func (t *Tx) Settle(ctx context.Context, id string, now time.Time) error {
 	if _, err := t.lockLane(ctx, id); err != nil {
 		return wrap("settle delivery", err)
 	}
 	err := t.change(ctx, ErrConflict, `UPDATE deliveries SET state = 'delivered', ready = 0, in_doubt = 0, may_sent = 1,
-		error = '', updated_at = $1 WHERE id = $2 AND state = 'pending'`, millis(now), id)
+		error = '', updated_at = $1 WHERE id = $2 AND state IN ('pending', 'dead')`, millis(now), id)
 	if err != nil {
 		return wrap("settle delivery", err)
 	}

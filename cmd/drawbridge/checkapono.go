@@ -53,10 +53,10 @@ func (c *check) aponoTold(id, key, action, by string, state aponostandin.State) 
 	err := c.until(func() error {
 		told := c.apono.Decisions(id)
 		if len(told) == 0 {
-			return fmt.Errorf("Apono was not told of request %s", id)
+			return fmt.Errorf("nobody told Apono of request %s", id)
 		}
 		if len(told) > 1 || told[0].Action != action || told[0].Answered != 200 || !strings.Contains(told[0].Justification, by) {
-			return fmt.Errorf("Apono was told %+v, want one %s that names %s", told, action, by)
+			return fmt.Errorf("it is %+v that Apono was told, want one %s that names %s", told, action, by)
 		}
 		if err := c.aponoHas(c.apono, id, state); err != nil {
 			return err
@@ -140,7 +140,7 @@ func (c *check) aponoInPortal(status string) (string, error) {
 // aponoSilent makes sure that Apono was told nothing.
 func (c *check) aponoSilent(id string) error {
 	if told := c.apono.Decisions(id); len(told) != 0 {
-		return fmt.Errorf("Apono was told %+v, want nothing", told)
+		return fmt.Errorf("it is %+v that Apono was told, want nothing", told)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (c *check) answered(id, want string) error {
 		return err
 	}
 	if got.Status != want || got.Data.Status != want {
-		return fmt.Errorf("Apono was answered %s, want %s", a.Body, want)
+		return fmt.Errorf("the answer to Apono is %s, want %s", a.Body, want)
 	}
 	if good := want == "approved"; a.Wrapped != good || a.Member != good {
 		return fmt.Errorf("a validator for approved gives %t with data around the answer and %t with data in it, want %t", a.Wrapped, a.Member, good)

@@ -40,7 +40,8 @@ type serverSettings struct {
 	BaseURL      string         `env:"DRAWBRIDGE_BASE_URL" placeholder:"URL" help:"How people and vendors reach this server."`
 	TLSCert      string         `env:"DRAWBRIDGE_TLS_CERT" placeholder:"FILE" help:"PEM certificate chain; read again when it changes."`
 	TLSKey       string         `env:"DRAWBRIDGE_TLS_KEY" placeholder:"FILE" help:"PEM private key."`
-	TrustedProxy []netip.Prefix `env:"DRAWBRIDGE_TRUSTED_PROXY" placeholder:"CIDR" help:"Networks of proxies whose X-Forwarded-For is believed."`
+	ClientCA     string         `env:"DRAWBRIDGE_CLIENT_CA" placeholder:"FILE" help:"PEM authorities of client certificates; read again when it changes."`
+	TrustedProxy []netip.Prefix `env:"DRAWBRIDGE_TRUSTED_PROXY" placeholder:"CIDR" help:"Networks of proxies whose X-Forwarded-For and client certificates are believed."`
 }
 
 // configFile is a kong flag that reads the file it names and offers its lines as values of the flags.
@@ -83,6 +84,7 @@ type fileSettings struct {
 	BaseURL      string   `yaml:"base-url"`
 	TLSCert      string   `yaml:"tls-cert"`
 	TLSKey       string   `yaml:"tls-key"`
+	ClientCA     string   `yaml:"client-ca"`
 	TrustedProxy []string `yaml:"trusted-proxy"`
 }
 

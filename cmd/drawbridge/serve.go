@@ -4,14 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
@@ -30,8 +28,8 @@ type serveCommand struct {
 }
 
 func (c *serveCommand) Run(s *surroundings) error {
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return errors.New("--tls-cert and --tls-key go together; one of them is missing")
+	if err := c.checkTLS(); err != nil {
+		return err
 	}
 	log := c.logger(s.stderr)
 	vault, err := c.vault()
@@ -164,54 +162,4 @@ func (b *bridge) serve(ctx context.Context, listener net.Listener) error {
 	stopWork()
 	running.Wait()
 	return fault
-}
-
-// listen takes the port, with TLS where there is a certificate.
-func (s serverSettings) listen() (net.Listener, error) {
-	certificate := &reloadingCertificate{cert: s.TLSCert, key: s.TLSKey}
-	if s.TLSCert != "" {
-		if _, err := certificate.current(nil); err != nil {
-			return nil, err
-		}
-	}
-	listener, err := net.Listen("tcp", s.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
-	}
-	if s.TLSCert != "" {
-		listener = tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.current, NextProtos: []string{"h2", "http/1.1"}})
-	}
-	return listener, nil
-}
-
-// reloadingCertificate reads a certificate again when its file has changed, so that renewing it needs no restart.
-type reloadingCertificate struct {
-	cert, key string
-
-	mu      sync.Mutex
-	read    time.Time
-	changed time.Time
-	loaded  *tls.Certificate
-}
-
-func (r *reloadingCertificate) current(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.loaded != nil && time.Since(r.read) < time.Second {
-		return r.loaded, nil
-	}
-	info, err := os.Stat(r.cert)
-	if err == nil && r.loaded != nil && info.ModTime().Equal(r.changed) {
-		r.read = time.Now()
-		return r.loaded, nil
-	}
-	pair, err := tls.LoadX509KeyPair(r.cert, r.key)
-	if err != nil {
-		if r.loaded != nil {
-			return r.loaded, nil // half-written; the next handshake looks again
-		}
-		return nil, fmt.Errorf("read TLS certificate: %w", err)
-	}
-	r.loaded, r.read, r.changed = &pair, time.Now(), info.ModTime()
-	return r.loaded, nil
 }

@@ -22,9 +22,9 @@ type RequestTracker struct {
 	NoRights Account // may sign in and nothing else
 
 	hook     *httptest.Server
+	sink     sinks
 	mu       sync.Mutex
 	accounts []Account // not yet given away
-	sinks    []string
 }
 
 // Account is one to work with.
@@ -41,7 +41,7 @@ func StartRequestTracker(t testing.TB, script string, accounts int) *RequestTrac
 	need(t, "request-tracker", rtHome+"/libexec/rt-server", "/usr/sbin/rt-setup-database-5", rtHome+"/lib/RT/REST2.pm")
 	dir := folder(t, "rt")
 	r := &RequestTracker{Secret: "secret-of-the-desk-script"}
-	r.hook = httptest.NewServer(http.HandlerFunc(r.forward))
+	r.hook = httptest.NewServer(&r.sink)
 	t.Cleanup(r.hook.Close)
 	port := freePort(t)
 	r.URL = fmt.Sprintf("http://127.0.0.1:%d", port)
@@ -82,42 +82,7 @@ func (r *RequestTracker) Account(t testing.TB) Account {
 func (r *RequestTracker) Password() string { return rtPassword }
 
 // Forward sends what the desk script tells to a URL as well, until the test ends.
-func (r *RequestTracker) Forward(t testing.TB, to string) {
-	r.mu.Lock()
-	r.sinks = append(r.sinks, to)
-	r.mu.Unlock()
-	t.Cleanup(func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		for i, sink := range r.sinks {
-			if sink == to {
-				r.sinks = append(r.sinks[:i:i], r.sinks[i+1:]...)
-				return
-			}
-		}
-	})
-}
-
-func (r *RequestTracker) forward(w http.ResponseWriter, in *http.Request) {
-	body, err := io.ReadAll(in.Body)
-	if err != nil {
-		return // the caller is gone
-	}
-	r.mu.Lock()
-	sinks := append([]string(nil), r.sinks...)
-	r.mu.Unlock()
-	for _, to := range sinks {
-		out, err := http.NewRequestWithContext(in.Context(), in.Method, to, bytes.NewReader(body))
-		if err != nil {
-			continue
-		}
-		out.Header = in.Header.Clone()
-		if resp, err := http.DefaultClient.Do(out); err == nil {
-			resp.Body.Close()
-		}
-	}
-	w.WriteHeader(http.StatusAccepted)
-}
+func (r *RequestTracker) Forward(t testing.TB, to string) { r.sink.add(t, to) }
 
 // Move is a person who sets a ticket's status.
 func (r *RequestTracker) Move(t testing.TB, who, id, status string) {

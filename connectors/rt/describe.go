@@ -54,6 +54,7 @@ func (c *connector) describeField(ctx context.Context, f customField) (connector
 	var d struct {
 		Description string          `json:"Description"`
 		Type        string          `json:"Type"`
+		Kind        string          `json:"type"` // another thing than Type
 		Pattern     string          `json:"Pattern"`
 		MaxValues   looseID         `json:"MaxValues"`
 		Values      json.RawMessage `json:"Values"`

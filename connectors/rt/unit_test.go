@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -119,6 +120,25 @@ func TestSubjectFitsInBytes(t *testing.T) {
 	} {
 		if got := subject(tc.in); got != tc.want {
 			t.Errorf("subject(%q) = %q, want %q", tc.in, got, tc.want)
+		}
+	}
+}
+
+func TestSearchesAreToldHowLongAgo(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		in   time.Duration
+		want string
+	}{
+		{-time.Hour, "1 hours ago"},
+		{0, "1 hours ago"},
+		{2*time.Hour + time.Minute, "3 hours ago"},
+		{999 * time.Hour, "42 days ago"},
+		{998 * 24 * time.Hour, "999 days ago"},
+		{999 * 24 * time.Hour, ""},
+	} {
+		if got := longAgo(tc.in); got != tc.want {
+			t.Errorf("longAgo(%s) = %q, want %q", tc.in, got, tc.want)
 		}
 	}
 }

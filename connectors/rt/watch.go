@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -41,21 +42,7 @@ func (c *connector) Watch(ctx context.Context, since connectors.Cursor, open []c
 		return nil, since, err
 	}
 	start := from.At.Add(-c.conf.Overlap)
-	var out []connectors.Change
-	query := "Creator = '__CurrentUser__' AND LastUpdated >= " + quote(start.UTC().Format("2006-01-02 15:04:05")+" UTC")
-	var fault error
-	err = all(ctx, c, "search updated tickets", "tickets", listing{fields: "LastUpdated", query: query}, func(t ticket) bool {
-		if !ticketID.MatchString(string(t.ID)) {
-			fault = temporarily("search updated tickets: a hit has no id")
-			return false
-		}
-		at := t.LastUpdated.Time
-		out = append(out, connectors.Change{Ref: c.ref(string(t.ID)), ID: string(t.ID) + "@" + at.Format(time.RFC3339), At: at})
-		return true
-	})
-	if err == nil {
-		err = fault
-	}
+	out, err := c.updated(ctx, start, next)
 	if err != nil {
 		return nil, since, err
 	}
@@ -64,6 +51,50 @@ func (c *connector) Watch(ctx context.Context, since connectors.Cursor, open []c
 		return nil, since, err
 	}
 	return append(out, gone...), progress{At: next, Seen: seen}.cursor(), nil
+}
+
+// margin is how much more the search is asked for. Request Tracker reads times in the account's own zone whatever zone
+// they name, so the search is told how long ago; in the nights clocks are changed it is wrong by that change.
+const margin = 2 * time.Hour
+
+// updated finds our tickets that were updated since start.
+func (c *connector) updated(ctx context.Context, start, now time.Time) ([]connectors.Change, error) {
+	query := "Creator = '__CurrentUser__'"
+	if ago := longAgo(now.Sub(start) + margin); ago != "" {
+		query += " AND LastUpdated >= '" + ago + "'"
+	}
+	var out []connectors.Change
+	var fault error
+	err := all(ctx, c, "search updated tickets", "tickets", listing{fields: "LastUpdated", query: query}, func(t ticket) bool {
+		if !ticketID.MatchString(string(t.ID)) || t.LastUpdated.IsZero() {
+			fault = temporarily("search updated tickets: a hit has no id or time")
+			return false
+		}
+		if at := t.LastUpdated.Time; !at.Before(start) {
+			out = append(out, connectors.Change{Ref: c.ref(string(t.ID)), ID: string(t.ID) + "@" + at.Format(time.RFC3339), At: at})
+		}
+		return true
+	})
+	if err == nil {
+		err = fault
+	}
+	return out, err
+}
+
+// longAgo is a time in the words of a search, or nothing where it is beyond them: numbers of four digits would be taken
+// for years.
+func longAgo(d time.Duration) string {
+	const most = 999
+	hours := int(max(d, 0)/time.Hour) + 1
+	days := hours/24 + 1
+	switch {
+	case hours <= most:
+		return fmt.Sprintf("%d hours ago", hours)
+	case days <= most:
+		return fmt.Sprintf("%d days ago", days)
+	default:
+		return ""
+	}
 }
 
 func (p progress) cursor() connectors.Cursor {

@@ -68,7 +68,6 @@ func (f customField) texts() []string {
 
 type ticket struct {
 	ID           looseID       `json:"id"`
-	Type         string        `json:"Type"`
 	Subject      string        `json:"Subject"`
 	Status       string        `json:"Status"`
 	Priority     looseID       `json:"Priority"`
@@ -125,6 +124,9 @@ type transaction struct {
 	Object  looseID `json:"ObjectId"`
 	Creator named   `json:"Creator"`
 	Created stamp   `json:"Created"`
+
+	// Kind takes "type" away from Type: without a field of its own it would count as that, in another case.
+	Kind string `json:"type"`
 }
 
 type attachment struct {

@@ -108,6 +108,8 @@ func (h *Hashes) Match(ctx context.Context, text, hash string) (bool, error) {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()
 	case <-ctx.Done():
+	}
+	if ctx.Err() != nil { // a slot may have been free all the same
 		return false, ctx.Err()
 	}
 	if h.remembers(id) { // somebody else asked the same while we waited

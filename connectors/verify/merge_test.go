@@ -10,6 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+func hashed(values ...string) []connectors.Hashed {
+	var list []connectors.Hashed
+	for _, v := range values {
+		list = append(list, connectors.HashedValue(v))
+	}
+	return list
+}
+
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	jira := connectors.Verification{HMAC: &connectors.HMACCheck{Header: "X-Hub-Signature", Prefix: "sha256="}}
@@ -92,6 +100,47 @@ func TestMerge(t *testing.T) {
 		{
 			name: "a secret that was left out", given: connectors.Verification{Token: &connectors.TokenCheck{Tokens: make([]connectors.Secret, 1)}},
 			wantErr: []string{"verification.token.tokens[0] is empty"},
+		},
+		{
+			name:     "oauth over a vendor's other scheme",
+			defaults: jira, given: connectors.Verification{OAuth: &connectors.OAuthCheck{ClientID: "epm", User: "u", Passwords: hashed("p")}},
+			want: connectors.Verification{OAuth: &connectors.OAuthCheck{ClientID: "epm", User: "u", Passwords: hashed("p")}},
+		},
+		{
+			name: "oauth whose secrets are made later", given: connectors.Verification{OAuth: &connectors.OAuthCheck{ClientID: "epm"}},
+			want: connectors.Verification{OAuth: &connectors.OAuthCheck{ClientID: "epm"}},
+		},
+		{
+			name: "every fault of oauth at once",
+			given: connectors.Verification{OAuth: &connectors.OAuthCheck{
+				ClientID: "e p:m", Passwords: append(hashed("a", "b"), connectors.HashedArgon2id("nonsense")), ClientSecrets: make([]connectors.Hashed, 1),
+			}},
+			wantErr: []string{"oauth.client_id is up to", "oauth.user and oauth.passwords go together", "oauth.passwords holds 3", "oauth.passwords[2]: argon2id is a hash as in", "oauth.client_secrets[0] is empty"},
+		},
+		{
+			name:    "a certificate of anybody",
+			given:   connectors.Verification{Certificate: &connectors.CertificateCheck{}},
+			wantErr: []string{"certificate has none of subjects, sans and fingerprints"},
+		},
+		{
+			name:    "every fault of a certificate at once",
+			given:   connectors.Verification{Certificate: &connectors.CertificateCheck{Fingerprints: []string{"abcd"}, Subjects: []string{""}, SANs: []string{""}, Header: "a b"}},
+			wantErr: []string{"certificate.fingerprints[0] is no SHA-256", "certificate.subjects holds an empty one", "certificate.sans holds an empty one", "certificate.header is no name"},
+		},
+		{
+			name:    "every fault of an issuer at once",
+			given:   connectors.Verification{Issuer: &connectors.IssuerCheck{Skew: time.Hour}},
+			wantErr: []string{"issuer.url is empty", "issuer.audience is empty", "issuer.subject is empty, and there are no claims", "issuer.skew is at most 10m"},
+		},
+		{
+			name:    "an issuer in plain text",
+			given:   connectors.Verification{Issuer: &connectors.IssuerCheck{URL: "http://login.example.test", Audience: "a", Claims: map[string]string{"azp": ""}}},
+			wantErr: []string{"issuer.url is http", "issuer.claims holds an empty one"},
+		},
+		{
+			name:    "an issuer that is no address",
+			given:   connectors.Verification{Issuer: &connectors.IssuerCheck{URL: "https://u:p@login.example.test/?x=y", Audience: "a", Subject: "s"}},
+			wantErr: []string{"issuer.url is no https address"},
 		},
 		{
 			name: "a negative window", given: connectors.Verification{StandardWebhooks: &connectors.StandardWebhooks{Window: -1, Secrets: secrets("a")}},

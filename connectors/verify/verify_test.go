@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -28,13 +29,10 @@ func secrets(values ...string) []connectors.Secret {
 }
 
 // checker is a verifier of which only the outcome is looked at.
-type checker struct {
-	*verify.Verifier
-	t testing.TB
-}
+type checker struct{ *verify.Verifier }
 
 func (c checker) Verify(r connectors.Request, pathToken string) error {
-	_, err := c.Verifier.Verify(c.t.Context(), r, pathToken)
+	_, err := c.Verifier.Verify(context.Background(), r, pathToken)
 	return err
 }
 
@@ -49,7 +47,7 @@ func newWith(t testing.TB, given connectors.Verification, env verify.Env) checke
 	if err != nil {
 		t.Fatalf("make verifier: %v", err)
 	}
-	return checker{v, t}
+	return checker{v}
 }
 
 // request makes a request from pairs of header name and value.
@@ -245,6 +243,100 @@ func TestVerifyReadsAChangedFileAtOnce(t *testing.T) {
 	}
 	if err := v.Ready(t.Context()); err != nil {
 		t.Errorf("ready: %v", err)
+	}
+}
+
+// What Strip leaves is all that connectors, and what they keep, can see.
+func TestStripTakesTheCredentials(t *testing.T) {
+	t.Parallel()
+	schemes := map[string]connectors.Verification{
+		"none":   {None: true},
+		"bearer": {Bearer: &connectors.BearerCheck{Tokens: secrets("s3cret")}},
+		"header": {Header: &connectors.HeaderCheck{Name: "x-key", Values: secrets("s3cret")}},
+		"token":  {Token: &connectors.TokenCheck{Tokens: secrets("s3cret")}},
+		"hmac":   {HMAC: &connectors.HMACCheck{Header: "X-Key", Secrets: secrets("s3cret")}},
+	}
+	for name, given := range schemes {
+		r := request("{}", "Authorization", "Bearer s3cret", "Proxy-Authorization", "s3cret", "Cookie", "a=s3cret", "X-Key", "s3cret", "Content-Type", "application/json")
+		r.URL = &url.URL{Path: "/in/epm/s3cret", RawPath: "/in/epm/s3cret", RawQuery: "token=s3cret&webhook=audit", User: url.User("s3cret")}
+		got := mustNew(t, given, now).Strip(r, "/in/epm")
+		shown := got.URL.String() + got.URL.RawPath
+		for header, values := range got.Header {
+			if name != "header" && header == "X-Key" {
+				continue // of no meaning to the other schemes
+			}
+			shown += header + strings.Join(values, "")
+		}
+		if strings.Contains(shown, "s3cret") || got.URL.Query().Get("webhook") != "audit" || got.Header.Get("Content-Type") == "" {
+			t.Errorf("%s: left is %s", name, shown)
+		}
+		if r.Header.Get("Authorization") == "" || r.URL.Path != "/in/epm/s3cret" {
+			t.Errorf("%s: the request given was changed", name)
+		}
+	}
+}
+
+func TestVerifyOwnTokens(t *testing.T) {
+	t.Parallel()
+	gone := errors.New("the database is gone")
+	v := newWith(t, connectors.Verification{OAuth: &connectors.OAuthCheck{ClientID: "epm"}}, verify.Env{Vault: &connectors.Vault{}, Now: at(now),
+		Tokens: func(_ context.Context, clientID, token string) error {
+			switch {
+			case token == "no-answer":
+				return gone
+			case clientID == "epm" && token == "good":
+				return nil
+			}
+			return connectors.ErrForged
+		}})
+	if err := v.Verify(request("", "Authorization", "Bearer good"), ""); err != nil {
+		t.Errorf("a good token: %v", err)
+	}
+	for _, header := range []string{"Bearer bad", "Basic good", "good", "Bearer"} {
+		if err := v.Verify(request("", "Authorization", header), ""); !errors.Is(err, connectors.ErrForged) {
+			t.Errorf("%s: got %v", header, err)
+		}
+	}
+	if err := v.Verify(request("", "Authorization", "Bearer no-answer"), ""); !errors.Is(err, gone) || errors.Is(err, connectors.ErrForged) {
+		t.Errorf("a token that cannot be looked up: got %v", err)
+	}
+	if v.Challenge() != `Bearer realm="drawbridge", error="invalid_token"` {
+		t.Errorf("the challenge is %s", v.Challenge())
+	}
+	wantForged(t, mustNew(t, connectors.Verification{OAuth: &connectors.OAuthCheck{ClientID: "epm"}}, now).Verify(request("", "Authorization", "Bearer good"), ""), "not known here")
+}
+
+func TestVerifyTellsWhichSecretWasUsed(t *testing.T) {
+	t.Parallel()
+	vault := &connectors.Vault{Getenv: func(name string) string { return strings.ToLower(name) }}
+	first, second := "drawbridge_secret_first", "drawbridge_secret_second"
+	two := "[{env: DRAWBRIDGE_SECRET_FIRST}, {env: DRAWBRIDGE_SECRET_SECOND}]"
+	tests := map[string]struct {
+		block string
+		sign  func(secret string) connectors.Request
+	}{
+		"basic":  {"basic: {user: epm, passwords: " + two + "}", func(s string) connectors.Request { return request("", "Authorization", basicText("epm", s)) }},
+		"bearer": {"bearer: {tokens: " + two + "}", func(s string) connectors.Request { return request("", "Authorization", "Bearer "+s) }},
+		"header": {"header: {name: X-Key, values: " + two + "}", func(s string) connectors.Request { return request("", "X-Key", s) }},
+		"token": {"token: {tokens: " + two + "}", func(s string) connectors.Request {
+			return connectors.Request{URL: &url.URL{RawQuery: "token=" + s}}
+		}},
+		"hmac": {"hmac: {header: X-Sig, secrets: " + two + "}", func(s string) connectors.Request { return request("b", "X-Sig", hexMAC(t, s, "b")) }},
+	}
+	for name, test := range tests {
+		v := newWith(t, decode(t, test.block), verify.Env{Vault: vault, Now: at(now)})
+		known := v.Credentials()
+		if len(known) != 2 || known[0].Mark == known[1].Mark || known[0].Where != "environment variable DRAWBRIDGE_SECRET_FIRST" {
+			t.Fatalf("%s: credentials are %+v", name, known)
+		}
+		for i, secret := range []string{first, second} {
+			if used, err := v.Verifier.Verify(t.Context(), test.sign(secret), ""); err != nil || used != known[i].Mark {
+				t.Errorf("%s, secret %d: got %q, %v; want %s", name, i+1, used, err, known[i].Mark)
+			}
+		}
+		if used, err := v.Verifier.Verify(t.Context(), test.sign("guess"), ""); err == nil || used != "" {
+			t.Errorf("%s, a guess: got %q, %v", name, used, err)
+		}
 	}
 }
 

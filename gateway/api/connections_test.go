@@ -86,7 +86,9 @@ func TestAConnectionIsListedTestedAndPaused(t *testing.T) {
 func TestASampleIsSentThroughTheFrontDoor(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t)
-	var offered struct{ Samples []struct{ Kind, Name, Body string } }
+	var offered struct {
+		Samples []struct{ Kind, Name, Body string }
+	}
 	e.answer(e.do("GET", "/api/v1/connections/tool/sample", "", signedIn), http.StatusOK, &offered)
 	if len(offered.Samples) != 2 || offered.Samples[0].Body != "r-sample" {
 		t.Errorf("offered %+v", offered)

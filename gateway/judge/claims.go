@@ -40,11 +40,8 @@ func read(e Evidence) (Outcome, []claim, error) {
 	if err := historyShows(e, said); err != nil {
 		return said, nil, err
 	}
-	claims, speaks, err := runs(e, said)
-	if err != nil || len(claims) == 0 || !stands(speaks, claims[len(claims)-1].step) {
-		return said, nil, err // no step began the run that stands
-	}
-	return said, claims, nil
+	claims, err := runs(e, said)
+	return said, claims, err
 }
 
 // approvals reads the desk's latest approval: what it came to, and everybody who answered so.
@@ -62,7 +59,7 @@ func approvals(all []connectors.Approval) (Outcome, []claim) {
 		case connectors.Denied:
 			said = Denied
 		}
-		if a.Outcome == a.Final && (a.Outcome == connectors.Approved || a.Outcome == connectors.Denied) {
+		if a.Outcome == a.Final {
 			claims = append(claims, claim{id: "approval/" + a.ID + "/" + a.By.Account, said: Outcome(a.Outcome), by: a.By, at: a.At, step: -1, together: true})
 		}
 	}
@@ -70,11 +67,12 @@ func approvals(all []connectors.Approval) (Outcome, []claim) {
 }
 
 // runs finds, in the history, every unbroken run of states in which the ticket said so. The step that began a run is the
-// claim: later steps inside a run change nothing and decide nothing. A run ended by the person who began it was taken
-// back and is left out.
-func runs(e Evidence, said Outcome) (claims []claim, speaks []bool, err error) {
+// claim: later steps inside a run change nothing and decide nothing. A run ended by the account that began it was taken
+// back and is left out. Where the ticket says so now, the last claim is of the run that stands, or there is none at all:
+// only what was never different has no step that began it.
+func runs(e Evidence, said Outcome) (claims []claim, err error) {
 	history := e.Snapshot.History
-	speaks = make([]bool, len(history)+1) // after so many steps
+	speaks := make([]bool, len(history)+1) // after so many steps
 	ticket := Ticket(e.Snapshot)
 	for i := len(history); i >= 0; i-- {
 		if i < len(history) {
@@ -82,7 +80,7 @@ func runs(e Evidence, said Outcome) (claims []claim, speaks []bool, err error) {
 		}
 		then, err := e.Holds(ticket)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		speaks[i] = spoken(then) == said
 	}
@@ -94,12 +92,12 @@ func runs(e Evidence, said Outcome) (claims []claim, speaks []bool, err error) {
 		for end < len(history) && speaks[end+1] {
 			end++
 		}
-		if end < len(history) && sameAccount(history[end].By, step.By) {
+		if end < len(history) && history[end].By.Account == step.By.Account {
 			continue
 		}
 		claims = append(claims, claim{id: step.ID, said: said, by: step.By, at: step.At, step: i})
 	}
-	return claims, speaks, nil
+	return claims, nil
 }
 
 // answers are the claims of an outcome on another ticket of the case, whether or not it still stands there. A ticket
@@ -123,24 +121,9 @@ func (in Input) answers(said Outcome) []claim {
 	if historyShows(e, spoken(now)) != nil {
 		return nil
 	}
-	claims, _, err := runs(e, said)
-	if err != nil {
-		return nil
-	}
+	claims, _ := runs(e, said) // none where it fails
 	return claims
 }
-
-// stands tells whether the run begun by a step lasts until now.
-func stands(speaks []bool, step int) bool {
-	for _, s := range speaks[step+1:] {
-		if !s {
-			return false
-		}
-	}
-	return true
-}
-
-func sameAccount(a, b connectors.Account) bool { return a.Account != "" && a.Account == b.Account }
 
 // historyShows refuses a condition that depends on the status category: desks keep the category out of the history, so
 // the step that made such a condition true cannot be told from a later one by somebody else.

@@ -28,7 +28,7 @@ lint:
 	@unformatted=$$(gofmt -l cmd connectors gateway mapping store migrations); if [ -n "$$unformatted" ]; then echo "not formatted:"; echo "$$unformatted"; exit 1; fi
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(PACKAGES)
 
-# PostgreSQL, Chromium and a C compiler for the race detector, from Debian's packages.
+# PostgreSQL, Chromium, Request Tracker, Redmine and a C compiler for the race detector, from Debian's packages.
 deps:
 	@sh .ci/deps
 

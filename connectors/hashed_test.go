@@ -30,13 +30,19 @@ func hashing(t *testing.T, text string, hash func(string) (string, error)) (conn
 
 func TestHashedIsRead(t *testing.T) {
 	t.Parallel()
-	hash := func(value string) (string, error) { return "$argon2id$of-" + fmt.Sprint(len(value)), nil }
+	hash := func(value string) (string, error) {
+		if value == "of-the-usual-form" {
+			return "$argon2id$m=1,t=2,p=3", nil
+		}
+		return "$argon2id$of-" + fmt.Sprint(len(value)), nil
+	}
 	tests := []struct {
 		name, text, stored string
 		want               connectors.Hashed
 	}{
 		{"a value", "one: {value: hunter2} # typed\n", "one: {argon2id: $argon2id$of-7} # typed\n", connectors.HashedArgon2id("$argon2id$of-7")},
 		{"a value in lines", "one:\n  value: hunter2\n", "one:\n  argon2id: $argon2id$of-7\n", connectors.HashedArgon2id("$argon2id$of-7")},
+		{"a value whose hash has commas", "one: {value: of-the-usual-form}\n", "one: {argon2id: \"$argon2id$m=1,t=2,p=3\"}\n", connectors.HashedArgon2id("$argon2id$m=1,t=2,p=3")},
 		{"a hash", "one: {argon2id: $argon2id$x}\n", "", connectors.HashedArgon2id("$argon2id$x")},
 		{"digits", "one: {sha256: " + strings.ToUpper(someDigits) + "}\n", "", connectors.HashedSHA256(someDigits)},
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -157,6 +158,11 @@ func rewrite(m *ast.MappingNode, to way, text string) error {
 	f, ok := fresh.(*ast.MappingNode)
 	if !ok || len(f.Values) != 1 {
 		return errors.New("unexpected syntax tree")
+	}
+	// The library quotes what needs it by itself, but not inside of brackets.
+	if strings.ContainsAny(text, ",[]{}") {
+		quoted := strconv.Quote(text)
+		f.Values[0].Value = ast.String(token.New(quoted, quoted, f.Values[0].Value.GetToken().Position))
 	}
 	old := m.Values[0]
 	f.Values[0].Key.GetToken().Position = old.Key.GetToken().Position

@@ -158,10 +158,14 @@ func pastDeliveries(b *testing.B, db *sql.DB, n int) {
 	const step = 100_000
 	for from := 1; from <= n; from += step {
 		for _, text := range []string{
-			`INSERT INTO cases SELECT '0-case-' || i, 'epm', 't-100', 'past-' || i, NULL, 'access.requested', 'closed', '{}', 'ACME Tool', '', i, i, 0, 2` + rows,
-			`INSERT INTO links SELECT '0-link-' || i, '0-case-' || i, 'desk', '', 'past-' || i, 'past-' || i, 'SEC', '', 'requests', '', 1, 0, 'ITSEC', 'Access Request', 'past', 'linked', i, i` + rows,
-			`INSERT INTO deliveries SELECT '0-dlv-' || i, '0-case-' || i, 'past', '0-link-' || i, '0-link-' || i, 'desk', 'create', 'live', 'delivered', 1, 0, 1, 0, 1, i, 1, 1, i, 0, '{}', 'ticket', '', '', i, i, 'requests', 1` + rows,
-			`INSERT INTO attempts SELECT '0-att-' || i, '0-dlv-' || i, 1, i, i, 'delivered', 0, '', ''` + rows,
+			`INSERT INTO cases (id, connection, tenant, request_id, kind, state, requester, subject, severity, opened_at, updated_at, edited_body, next_seq)
+				SELECT '0-case-' || i, 'epm', 't-100', 'past-' || i, 'access.requested', 'closed', '{}', 'ACME Tool', '', i, i, 0, 2` + rows,
+			`INSERT INTO links (id, case_id, desk, slot, key, ref_id, ref_key, ref_url, rule, policy, rule_version, policy_version, project, type, baseline, opening, state, created_at, linked_at)
+				SELECT '0-link-' || i, '0-case-' || i, 'desk', '', 'past-' || i, 'past-' || i, 'SEC', '', 'requests', '', 1, 0, 'ITSEC', 'Access Request', '', 'past', 'linked', i, i` + rows,
+			`INSERT INTO deliveries (id, case_id, event_id, link_id, lane, connection, kind, mode, state, seq, ready, holds, in_doubt, may_sent, due, attempts, epoch, claimed_until, doubt_until, action, purpose, decision_id, error, created_at, updated_at, rule, rule_version)
+				SELECT '0-dlv-' || i, '0-case-' || i, 'past', '0-link-' || i, '0-link-' || i, 'desk', 'create', 'live', 'delivered', 1, 0, 1, 0, 1, i, 1, 1, i, 0, '{}', 'ticket', '', '', i, i, 'requests', 1` + rows,
+			`INSERT INTO attempts (id, delivery_id, n, started_at, ended_at, outcome, status, error, detail)
+				SELECT '0-att-' || i, '0-dlv-' || i, 1, i, i, 'delivered', 0, '', ''` + rows,
 		} {
 			if _, err := db.ExecContext(b.Context(), text, from, min(from+step-1, n)); err != nil {
 				b.Fatal(err)

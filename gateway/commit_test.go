@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/mapping"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
 
@@ -202,5 +203,35 @@ func TestEventsPlannedTogetherArePlannedAsIfOneByOne(t *testing.T) {
 	}
 	if diff := cmp.Diff(plan(false), together); diff != "" {
 		t.Errorf("planned together (-one by one +together):\n%s", diff)
+	}
+}
+
+func TestManyRulesThatDoNotMatchShareAStep(t *testing.T) {
+	t.Parallel()
+	miss := func(i int) step {
+		name := fmt.Sprint("rule-", i)
+		return step{"rule.evaluated", name, matched{Rule: name, Version: 3, Terms: []mapping.Term{{Text: "a", True: true}, {Text: "b"}}}}
+	}
+	hit := step{"rule.evaluated", "hit", matched{Rule: "hit", Matched: true}}
+	failed := step{"rule.evaluated", "failed", matched{Rule: "failed", Error: "no such table"}}
+	first := step{"decision.recorded", "", map[string]any{}}
+	steps := []step{first, hit}
+	for i := range mostUnmatched {
+		steps = append(steps, miss(i))
+	}
+	if got := foldUnmatched(steps); len(got) != len(steps) {
+		t.Errorf("%d rules that do not match have %d steps, want one each", mostUnmatched, len(got)-2)
+	}
+	got := foldUnmatched(append(steps, failed, miss(mostUnmatched)))
+	var kinds []string
+	for _, s := range got {
+		kinds = append(kinds, s.kind+" "+s.subject)
+	}
+	if diff := cmp.Diff([]string{"decision.recorded ", "rule.evaluated hit", "rules.unmatched ", "rule.evaluated failed"}, kinds); diff != "" {
+		t.Fatalf("steps (-want +got):\n%s", diff)
+	}
+	text := string(mustJSON(got[2].content))
+	if !strings.Contains(text, `{"rule":"rule-8","version":3,"false":"b"}`) || strings.Count(text, `"rule":`) != mostUnmatched+1 {
+		t.Errorf("the shared step says %s", text)
 	}
 }

@@ -40,6 +40,8 @@ type ConnectionView struct {
 	Unplanned  int64     `json:"unplanned"`
 	Can        []string  `json:"can,omitempty"`
 	Unverified []string  `json:"unverified,omitempty"` // settings in use that rest on no documented fact
+
+	Credentials []CredentialView `json:"credentials,omitempty"` // what its sender may prove itself with, and when it last did
 }
 
 // ConnectionList is what Connections answers.
@@ -60,7 +62,14 @@ func (g *Gateway) Connections(ctx context.Context) (ConnectionList, error) {
 	}
 	c := g.catalogue()
 	for _, name := range sortedKeys(c.connections) {
-		list.Connections = append(list.Connections, c.connections[name].view(work[name], healths))
+		conn := c.connections[name]
+		v := conn.view(work[name], healths)
+		if conn.verifier != nil {
+			if v.Credentials, err = g.credentialsOf(ctx, conn); err != nil {
+				return list, err
+			}
+		}
+		list.Connections = append(list.Connections, v)
 	}
 	return list, nil
 }

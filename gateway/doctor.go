@@ -192,6 +192,11 @@ func (g *Gateway) examine(ctx context.Context, r *Report, v ConnectionView, call
 	if call && unrevealed == 0 && c != nil && c.connector != nil {
 		g.examineCall(ctx, r, about, c)
 	}
+	if c != nil && c.verifier != nil {
+		if err := g.examineDoor(ctx, r, c, call); err != nil {
+			return err
+		}
+	}
 	if v.Health == healthUnwell {
 		r.add(about, Look, "the server counts it as unwell since %s, and what it is owed waits: %s", stampText(v.Since), v.Reason)
 	}

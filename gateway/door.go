@@ -92,10 +92,10 @@ func networks(texts []string) ([]netip.Prefix, error) {
 	var list []netip.Prefix
 	for i, text := range texts {
 		network, err := netip.ParsePrefix(text)
-		if addr, bad := netip.ParseAddr(text); bad == nil {
+		if addr, bad := netip.ParseAddr(text); bad == nil && addr.Zone() == "" {
 			network, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 		}
-		if err != nil || network.Addr().Zone() != "" {
+		if err != nil {
 			return nil, fmt.Errorf("inbound.from[%d]: a network or an address is wanted: 192.0.2.0/24, 2001:db8::1", i)
 		}
 		if network.Masked() != network {
@@ -176,13 +176,16 @@ const (
 func (g *Gateway) doorLoop(ctx context.Context) {
 	tick := time.NewTicker(doorEvery)
 	defer tick.Stop()
-	for ctx.Err() == nil {
+	for {
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
 		}
 		if err := g.keepDoor(context.WithoutCancel(ctx)); err != nil {
 			g.log.Error("store use of credentials", "error", err)
+		}
+		if ctx.Err() != nil {
+			return
 		}
 	}
 }

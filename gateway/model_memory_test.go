@@ -252,9 +252,13 @@ func inWay(d *store.Delivery) bool {
 	return d.State == statePending || d.State == stateRunning || (d.State == stateDead && d.Holds)
 }
 
-// heads are the first of each lane, where these are pending.
+// heads are the first of each lane, where these are pending and nothing of the lane runs: a replayed one may come
+// before what runs.
 func (c *memoryCase) heads() (some []*store.Delivery) {
 	seen := map[string]bool{}
+	for _, d := range c.deliveries {
+		seen[d.Lane] = seen[d.Lane] || d.State == stateRunning
+	}
 	for _, d := range c.deliveries {
 		if seen[d.Lane] || !inWay(d) {
 			continue

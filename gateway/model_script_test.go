@@ -101,7 +101,11 @@ func draw(seed uint64) script {
 	rng := rand.New(rand.NewPCG(seed, 0x64726177))
 	s := script{shape: simShape{
 		Policy: rng.IntN(len(simPolicies)), Both: rng.IntN(2) == 0, Native: rng.IntN(3) == 0, Asks: rng.IntN(2) == 0, Strict: rng.IntN(4) == 0,
+		Lags: uint(rng.Uint32()),
 	}}
+	if rng.IntN(3) > 0 { // the desks' search keeps its word
+		s.shape.Lags &^= 0x55555555
+	}
 	s.ops = append(s.ops, op{kind: opAsk, a: rng.IntN(6)})
 	if rng.IntN(5) > 0 {
 		s.ops = append(s.ops, op{kind: opHear}, op{kind: opPlan})
@@ -163,7 +167,7 @@ func (w *simWorld) do(m machine, o op) {
 	switch o.kind {
 	case opAsk:
 		if len(w.requests) < 2 {
-			w.ask([]string{"ana", "ana", "ana", "ana", "kim", "ghost"}[o.a%6])
+			w.open([]string{"ana", "ana", "ana", "ana", "kim", "ghost"}[o.a%6])
 			w.note("ask for %s", w.requests[len(w.requests)-1].requester)
 		}
 	case opHear:
@@ -310,7 +314,7 @@ func (w *simWorld) source(o op) {
 	}
 	r := w.requests[o.a%len(w.requests)]
 	if o.kind == opTell {
-		kind := []string{connectors.AccessGranted, connectors.IntegrationWarning}[o.b%2]
+		kind := []string{connectors.AccessGranted, connectors.IntegrationWarning, connectors.AccessRequested}[o.b%3]
 		w.note("the source tells %s", kind)
 		w.mail = append(w.mail, r.event(w, kind, fmt.Sprintf("%s/%d", kind, len(w.mail)+o.c)))
 		return

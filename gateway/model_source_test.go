@@ -67,7 +67,7 @@ func (s simSource) State(_ context.Context, d connectors.Decision) (connectors.S
 	}
 	r := s.w.request(d.RequestID)
 	var state connectors.State
-	err := s.w.call(simTool, func() { state.Outcome = r.state })
+	err := s.w.ask(simTool, func() { state.Outcome = r.state })
 	return state, err
 }
 
@@ -102,8 +102,8 @@ func (r *simRequest) decided(w *simWorld, mark string) connectors.Event {
 	return e
 }
 
-// ask opens a request at the source.
-func (w *simWorld) ask(requester string) {
+// open opens a request at the source.
+func (w *simWorld) open(requester string) {
 	r := &simRequest{id: fmt.Sprintf("%sr%d", w.prefix, len(w.requests)+1), requester: requester, state: connectors.Pending, basis: map[string][]string{}}
 	w.requests = append(w.requests, r)
 	w.mail = append(w.mail, r.event(w, connectors.AccessRequested, "asked"))

@@ -225,12 +225,49 @@ func (w *planWriter) add(ctx context.Context, tx *store.Tx, e store.Event, in pl
 	for _, d := range p.deliveries {
 		w.deliveries = append(w.deliveries, newDelivery(d, w.now))
 	}
-	for _, s := range p.steps {
+	for _, s := range foldUnmatched(p.steps) {
 		one.steps = append(one.steps, store.Entry{At: w.now, CaseID: e.CaseID, Kind: s.kind, Subject: s.subject, Content: s.content})
 	}
 	w.plans = append(w.plans, one)
 	w.events[p.state] = append(w.events[p.state], e.ID)
 	return nil
+}
+
+// mostUnmatched is how many rules that do not match have a step each; more of them share one, which a person can still
+// read and the record can bear.
+const mostUnmatched = 8
+
+// unmatched is what the record says of one rule among many that did not match.
+type unmatched struct {
+	Rule    string `json:"rule"`
+	Version int64  `json:"version"`
+	False   string `json:"false,omitempty"` // the first term of the condition that was false
+}
+
+// foldUnmatched puts the rules that did not match into one step where they are many, in the place of the first.
+func foldUnmatched(steps []step) []step {
+	var rules []unmatched
+	var kept []step
+	at := 0
+	for _, s := range steps {
+		m, ok := s.content.(matched)
+		if !ok || m.Matched || m.Error != "" {
+			kept = append(kept, s)
+			continue
+		}
+		if len(rules) == 0 {
+			at = len(kept)
+		}
+		u := unmatched{Rule: m.Rule, Version: m.Version}
+		if n := len(m.Terms); n > 0 {
+			u.False = m.Terms[n-1].Text
+		}
+		rules = append(rules, u)
+	}
+	if len(rules) <= mostUnmatched {
+		return steps
+	}
+	return slices.Insert(kept, at, step{"rules.unmatched", "", map[string]any{"rules": rules}})
 }
 
 // write stores what was collected: links before the timers and deliveries that use them.

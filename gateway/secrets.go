@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -27,12 +29,16 @@ func (g *Gateway) Credentials(ctx context.Context, name string) ([]CredentialVie
 	if err != nil {
 		return nil, err
 	}
+	return g.credentialsOf(ctx, c)
+}
+
+func (g *Gateway) credentialsOf(ctx context.Context, c *connection) ([]CredentialView, error) {
 	list := []CredentialView{}
 	for _, s := range c.verifier.Credentials() {
 		list = append(list, CredentialView{Mark: s.Mark, For: s.For, Where: s.Where})
 	}
 	if c.verifier.OAuth() != nil {
-		made, err := g.store.ClientSecrets(ctx, name)
+		made, err := g.store.ClientSecrets(ctx, c.doc.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -40,7 +46,7 @@ func (g *Gateway) Credentials(ctx context.Context, name string) ([]CredentialVie
 			list = append(list, CredentialView{Mark: m.Mark, For: "client_secrets", Where: "a hash in the database", Made: m.CreatedAt})
 		}
 	}
-	used, err := g.store.CredentialUses(ctx, name)
+	used, err := g.store.CredentialUses(ctx, c.doc.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -164,4 +170,40 @@ func forgetSecrets(ctx context.Context, tx *store.Tx, name string, now time.Time
 	}
 	_, err := tx.RevokeTokens(ctx, name, "", now)
 	return err
+}
+
+// examineDoor looks at how a connection's sender proves itself; call says whether an issuer may be asked.
+func (g *Gateway) examineDoor(ctx context.Context, r *Report, c *connection, call bool) error {
+	about := kindConnection + "/" + c.doc.Name
+	if c.verifier.Anybody() {
+		r.add(about, Note, "it takes requests of anybody (inbound.verify: none), from %s", cmp.Or(strings.Join(c.doc.Inbound.From, ", "), "anywhere"))
+	}
+	if call {
+		if err := c.verifier.Reach(ctx); err != nil {
+			r.add(about, Bad, "its tokens cannot be checked: %v", err)
+		}
+	}
+	list, err := g.credentialsOf(ctx, c)
+	if err != nil {
+		return err
+	}
+	if c.verifier.OAuth() != nil && len(list) == 0 {
+		r.add(about, Look, "nobody can get a token for it; drawbridge secret make %s makes a secret", c.doc.Name)
+	}
+	for i, one := range list {
+		for _, other := range list[i+1:] {
+			if one.For == other.For {
+				r.add(about, Note, "two of its %s are good: %s, %s, and %s, %s; take out the one that is no longer used", one.For,
+					one.Mark, lastUsed(one), other.Mark, lastUsed(other))
+			}
+		}
+	}
+	return nil
+}
+
+func lastUsed(v CredentialView) string {
+	if v.LastUsed.IsZero() {
+		return "never used"
+	}
+	return "last used at " + stampText(v.LastUsed)
 }

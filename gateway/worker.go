@@ -273,8 +273,9 @@ func (w *worker) claim(ctx context.Context, conn *connection, version int64) (in
 	}
 	var claimed []store.Delivery
 	now := w.g.now()
+	lease := w.holding() // not inside: who renews it waits for the database with the lease locked
 	err := w.g.store.InTx(ctx, func(tx *store.Tx) (err error) {
-		claimed, err = tx.Claim(ctx, w.holding(), now, now.Add(conn.claimTTL()), free)
+		claimed, err = tx.Claim(ctx, lease, now, now.Add(conn.claimTTL()), free)
 		if err != nil || len(claimed) == 0 {
 			return err
 		}

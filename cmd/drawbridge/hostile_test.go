@@ -82,6 +82,9 @@ func theatre(t *testing.T, change ...func(*worldOptions)) *check {
 	t.Helper()
 	c := start(t, storetest.SQLite, change...)
 	c.edit(t, "Connection", "jira", "watch: {every: 1s}", "watch: {every: -1s}")
+	_, _, err := c.request() // whoever opened its ticket goes by the new settings
+	must(t, err)
+	must(t, c.settled())
 	return c
 }
 

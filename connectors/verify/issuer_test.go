@@ -382,16 +382,16 @@ func TestAnIssuerThatDoesNotAnswer(t *testing.T) {
 	if n := i.called("/.well-known/openid-configuration"); n != 1 {
 		t.Errorf("asked %d times within five seconds", n)
 	}
-	if err := v.Ready(t.Context()); err == nil {
-		t.Error("Ready is content with an issuer that does not answer")
+	if err := v.Reach(t.Context()); err == nil {
+		t.Error("Reach is content with an issuer that does not answer")
 	}
 	i.set(false)
 	clock.put(6 * time.Second)
 	if err := v.Verify(bearing(i.good(late)), ""); err != nil {
 		t.Fatalf("back again: %v", err)
 	}
-	if err := v.Ready(t.Context()); err != nil {
-		t.Errorf("ready: %v", err)
+	if err := v.Reach(t.Context()); err != nil {
+		t.Errorf("reach: %v", err)
 	}
 	// What is known goes on being good, for a day.
 	i.set(true)

@@ -59,22 +59,28 @@ func New(defaults, given connectors.Verification, env Env) (*Verifier, error) {
 	return v, nil
 }
 
-// Ready tells what of the verification would not work now: secrets that cannot be read, which Verify takes as matching
-// nothing, and an issuer that cannot be asked.
-func (v *Verifier) Ready(ctx context.Context) error {
+// Ready tells which of the secrets cannot be read now. Verify takes such a secret as matching nothing.
+func (v *Verifier) Ready() error {
 	var faults []error
 	for _, secret := range referencesOf(&v.check) {
 		if _, err := v.env.Vault.Reveal(secret); err != nil {
 			faults = append(faults, fmt.Errorf("verification: %w", err))
 		}
 	}
-	if v.issuer != nil {
-		if _, err := v.issuer.open(ctx); err != nil {
-			faults = append(faults, fmt.Errorf("verification: %w", err))
-		}
-	}
 	return errors.Join(faults...)
 }
+
+// Reach asks an outside issuer for its keys, where tokens are checked with them.
+func (v *Verifier) Reach(ctx context.Context) error {
+	if v.issuer == nil {
+		return nil
+	}
+	_, err := v.issuer.open(ctx)
+	return err
+}
+
+// Anybody tells whether everybody is let in.
+func (v *Verifier) Anybody() bool { return v.check.None }
 
 // Credential is one of the secrets of a connection, as far as it may be shown.
 type Credential struct {

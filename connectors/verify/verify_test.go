@@ -215,7 +215,7 @@ func TestVerifyTakesNoSecretThatCannotBeRead(t *testing.T) {
 				if err := v.Verify(r, ""); !errors.Is(err, connectors.ErrForged) {
 					t.Errorf("got %v, want ErrForged", err)
 				}
-				if err := v.Ready(t.Context()); err == nil {
+				if err := v.Ready(); err == nil {
 					t.Error("Ready is content with a secret that cannot be read")
 				}
 			})
@@ -241,7 +241,7 @@ func TestVerifyReadsAChangedFileAtOnce(t *testing.T) {
 	if err := v.Verify(request("", "Authorization", "Bearer second"), ""); err != nil {
 		t.Errorf("second token: %v", err)
 	}
-	if err := v.Ready(t.Context()); err != nil {
+	if err := v.Ready(); err != nil {
 		t.Errorf("ready: %v", err)
 	}
 }

@@ -51,7 +51,7 @@ func TestEveryErrorIsAProblem(t *testing.T) {
 			t.Parallel()
 			r := e.do(test.method, test.path, test.body, test.headers...)
 			one := e
-			one.T = t
+			one.TB = t
 			if detail := one.problem(r, test.status); !strings.Contains(detail, test.detail) {
 				t.Errorf("the detail is %q, want %q in it", detail, test.detail)
 			}

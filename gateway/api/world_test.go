@@ -56,10 +56,23 @@ func (tool) Receive(_ context.Context, r connectors.Request) (connectors.Receive
 
 // edge is the handler under test on a gateway that accepts and plans.
 type edge struct {
-	*testing.T
+	testing.TB
 	http.Handler
-	store *store.Store
-	log   *logged
+	gateway *gateway.Gateway
+	store   *store.Store
+	log     *logged
+}
+
+// publish applies documents.
+func (e edge) publish(docs ...string) {
+	e.Helper()
+	var texts [][]byte
+	for _, d := range docs {
+		texts = append(texts, []byte(d))
+	}
+	if _, err := e.gateway.Apply(e.Context(), texts, "test", ""); err != nil {
+		e.Fatal(err)
+	}
 }
 
 // logged is a log that can be read while it is written.
@@ -80,13 +93,13 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-func newEdge(t *testing.T, change ...func(*api.Options)) edge {
+func newEdge(t testing.TB, change ...func(*api.Options)) edge {
 	t.Helper()
 	log := &logged{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	db := storetest.New(t, storetest.SQLite)
 	g, err := gateway.New(t.Context(), gateway.Options{
-		Store: db, Log: logger, Vault: &connectors.Vault{}, Vendors: map[string]func() connectors.Config{"tool": func() connectors.Config { return toolConfig{} }},
+		Store: db, Log: logger, Vault: &connectors.Vault{Keys: map[string][]byte{"k1": make([]byte, 32)}, Current: "k1"}, Vendors: map[string]func() connectors.Config{"tool": func() connectors.Config { return toolConfig{} }},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +123,7 @@ func newEdge(t *testing.T, change ...func(*api.Options)) edge {
 	for _, f := range change {
 		f(&o)
 	}
-	return edge{t, api.New(o), db, log}
+	return edge{t, api.New(o), g, db, log}
 }
 
 // do sends one request. Words of change are "Header: value".

@@ -27,7 +27,7 @@ func (c claim) verdict() Verdict {
 func read(e Evidence) (Outcome, []claim, error) {
 	now, err := e.Holds(Ticket(e.Snapshot))
 	if err != nil {
-		return Wait, nil, err
+		return "", nil, err
 	}
 	said := spoken(now)
 	if len(e.Snapshot.Approvals) > 0 && said != Revoked {

@@ -164,6 +164,7 @@ const sentences = {
   __proto__: null,
   "event.accepted": (s, c) => "Event accepted: " + (c.kind || s),
   "rule.evaluated": (s, c) => "Rule " + s + (c.error ? " failed: " + c.error : c.matched ? " matched" : " did not match") + (c.note ? " (" + c.note + ")" : ""),
+  "rules.unmatched": (s, c) => c.rules.length + " rules did not match: " + c.rules.map((r) => r.rule).join(", "),
   "delivery.owed": (s, c) => "To do at " + s + ": " + (deeds[c.action] || [c.action])[0] + (reasons[c.purpose] || ""),
   "delivery.dead": (s, c) => "Dead letter for " + s + ": " + (deeds[c.action] || [c.action])[0] + ": " + c.error,
   "delivery.attempted": attempted,

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -94,7 +95,8 @@ func (k killRun) run(t *testing.T, engine string) {
 	c := &check{world: w, out: io.Discard, ctx: ctx}
 	var parts sync.WaitGroup
 	var accepted []string
-	parts.Go(func() { accepted = c.flood(ctx, p.addresses, k.pause) })
+	var taken atomic.Int32
+	parts.Go(func() { accepted = c.flood(ctx, p.addresses, k.pause, &taken) })
 	deskCtx, closeDesk := context.WithCancel(t.Context())
 	parts.Go(func() { _ = w.jira.Run(deskCtx) })
 	parts.Go(func() { c.approveAll(deskCtx) })
@@ -104,6 +106,10 @@ func (k killRun) run(t *testing.T, engine string) {
 		i := n % k.replicas
 		p.kill(i)
 		p.start(i)
+	}
+	// A slow machine has not accepted much by now; the counting below needs something to count.
+	for end := time.Now().Add(time.Minute); taken.Load() < 40 && time.Now().Before(end); {
+		time.Sleep(50 * time.Millisecond)
 	}
 	stop()
 	settled := &check{world: w, out: io.Discard, ctx: t.Context()}
@@ -142,7 +148,7 @@ func (p *programs) stopAll() {
 }
 
 // flood sends requests until ctx ends, each until some replica has accepted it, and returns the RequestIds accepted.
-func (c *check) flood(ctx context.Context, addresses []string, pause time.Duration) []string {
+func (c *check) flood(ctx context.Context, addresses []string, pause time.Duration, taken *atomic.Int32) []string {
 	var mu sync.Mutex
 	var accepted []string
 	var senders sync.WaitGroup
@@ -153,6 +159,7 @@ func (c *check) flood(ctx context.Context, addresses []string, pause time.Durati
 			if c.deliverTo(addresses[n%len(addresses)], id) || c.deliverTo(addresses[(n+1)%len(addresses)], id) {
 				mu.Lock()
 				accepted = append(accepted, id)
+				taken.Add(1)
 				mu.Unlock()
 			}
 		})

@@ -151,21 +151,25 @@ func summary(c store.Case) CaseSummary {
 
 // Case returns everything known about one case, or store.ErrNotFound.
 func (g *Gateway) Case(ctx context.Context, id string) (CaseView, error) {
-	c, err := g.store.Case(ctx, id)
-	if err != nil {
-		return CaseView{}, err
-	}
-	view := CaseView{CaseSummary: summary(c), Tickets: []TicketView{}, Events: []EventView{}, Deliveries: []DeliveryView{}, Timeline: []EntryView{}}
-	for _, add := range []func(context.Context, string, *CaseView) error{g.viewTickets, g.viewDecision, g.viewTimers, g.viewEvents, g.viewDeliveries, g.viewTimeline} {
-		if err := add(ctx, id, &view); err != nil {
-			return CaseView{}, err
+	var view CaseView
+	err := g.store.AtOnce(ctx, func(q store.Queries) error {
+		c, err := q.Case(ctx, id)
+		if err != nil {
+			return err
 		}
-	}
-	return view, nil
+		view = CaseView{CaseSummary: summary(c), Tickets: []TicketView{}, Events: []EventView{}, Deliveries: []DeliveryView{}, Timeline: []EntryView{}}
+		for _, add := range []func(context.Context, store.Queries, string) error{view.addTickets, view.addDecision, view.addTimers, view.addEvents, view.addDeliveries, view.addTimeline} {
+			if err := add(ctx, q, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return view, err
 }
 
-func (g *Gateway) viewTickets(ctx context.Context, id string, v *CaseView) error {
-	links, err := g.store.LinksOfCase(ctx, id)
+func (v *CaseView) addTickets(ctx context.Context, q store.Queries, id string) error {
+	links, err := q.LinksOfCase(ctx, id)
 	for _, l := range links {
 		v.Tickets = append(v.Tickets, TicketView{Desk: l.Desk, Slot: l.Slot, Key: l.Key, State: l.State, ID: l.RefID, Ticket: l.RefKey, URL: l.RefURL,
 			Rule: l.Rule, RuleVersion: l.RuleVersion, Policy: l.Policy, PolicyVersion: l.PolicyVersion})
@@ -173,20 +177,20 @@ func (g *Gateway) viewTickets(ctx context.Context, id string, v *CaseView) error
 	return err
 }
 
-func (g *Gateway) viewDecision(ctx context.Context, id string, v *CaseView) error {
-	d, err := g.store.DecisionOf(ctx, id)
+func (v *CaseView) addDecision(ctx context.Context, q store.Queries, id string) error {
+	d, err := q.DecisionOf(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	receipt, err := audit.ReceiptOf(ctx, g.store.Queries, id)
+	receipt, err := audit.ReceiptOf(ctx, q, id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	v.Decision = &DecisionView{Receipt: receipt, Outcome: d.Outcome, By: d.By, ByName: d.ByName, Origin: d.Origin, At: d.At.UTC(), State: d.State, Reason: d.Reason, Once: d.Once, Seconds: int64(d.Length / time.Second)}
-	r, err := g.store.RevocationOf(ctx, id)
+	r, err := q.RevocationOf(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
@@ -194,24 +198,24 @@ func (g *Gateway) viewDecision(ctx context.Context, id string, v *CaseView) erro
 	return err
 }
 
-func (g *Gateway) viewTimers(ctx context.Context, id string, v *CaseView) error {
-	timers, err := g.store.TimersOf(ctx, id)
+func (v *CaseView) addTimers(ctx context.Context, q store.Queries, id string) error {
+	timers, err := q.TimersOf(ctx, id)
 	for _, t := range timers {
 		v.Timers = append(v.Timers, TimerView{Kind: t.Kind, Due: t.Due.UTC()})
 	}
 	return err
 }
 
-func (g *Gateway) viewEvents(ctx context.Context, id string, v *CaseView) error {
-	events, err := g.store.EventsOfCase(ctx, id)
+func (v *CaseView) addEvents(ctx context.Context, q store.Queries, id string) error {
+	events, err := q.EventsOfCase(ctx, id)
 	for _, e := range events {
 		v.Events = append(v.Events, EventView{ID: e.ID, Kind: e.Kind, State: e.State, ReceivedAt: e.ReceivedAt.UTC(), Test: e.Test, Normal: e.Normal, Body: strings.ToValidUTF8(string(e.Body), "\uFFFD")})
 	}
 	return err
 }
 
-func (g *Gateway) viewDeliveries(ctx context.Context, id string, v *CaseView) error {
-	deliveries, err := g.store.DeliveriesOfCase(ctx, id)
+func (v *CaseView) addDeliveries(ctx context.Context, q store.Queries, id string) error {
+	deliveries, err := q.DeliveriesOfCase(ctx, id)
 	for _, d := range deliveries {
 		v.Deliveries = append(v.Deliveries, DeliveryView{ID: d.ID, To: d.Connection, Action: d.Kind, Purpose: d.Purpose, State: d.State, InDoubt: d.InDoubt,
 			Attempts: d.Attempts, Due: d.Due.UTC(), Error: d.Error, Content: d.Action})
@@ -219,8 +223,8 @@ func (g *Gateway) viewDeliveries(ctx context.Context, id string, v *CaseView) er
 	return err
 }
 
-func (g *Gateway) viewTimeline(ctx context.Context, id string, v *CaseView) error {
-	entries, err := g.store.RecordOfCase(ctx, id)
+func (v *CaseView) addTimeline(ctx context.Context, q store.Queries, id string) error {
+	entries, err := q.RecordOfCase(ctx, id)
 	for _, e := range entries {
 		content, _ := e.Content.(json.RawMessage)
 		v.Timeline = append(v.Timeline, EntryView{At: e.At.UTC(), Kind: e.Kind, Subject: e.Subject, Content: content})

@@ -143,6 +143,8 @@ func (w *worker) hold(ctx context.Context, conn *connection) (bool, error) {
 	}
 	if lease.Epoch != w.lease.Epoch {
 		if err := w.takeOver(ctx, conn, lease); err != nil {
+			w.giveBack(lease)
+			w.lease = store.Lease{}
 			return false, err
 		}
 	}
@@ -206,10 +208,12 @@ func (w *worker) takeOver(ctx context.Context, conn *connection, lease store.Lea
 }
 
 func (w *worker) release() {
-	lease := w.holding()
-	if lease.Epoch == 0 {
-		return
+	if lease := w.holding(); lease.Epoch != 0 {
+		w.giveBack(lease)
 	}
+}
+
+func (w *worker) giveBack(lease store.Lease) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := w.g.store.Release(ctx, lease); err != nil {

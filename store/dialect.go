@@ -23,10 +23,11 @@ import (
 // is nothing to lock.
 type dialect struct {
 	name       string
-	clock      string // query for the database's time in milliseconds; empty: the program's clock
-	skipLocked string // takes the rows nobody else is taking
-	forUpdate  string // waits for the row; does not bar foreign keys from pointing at it
-	forShare   string // bars others from changing the row until the end of the transaction
+	clock      string         // query for the database's time in milliseconds; empty: the program's clock
+	skipLocked string         // takes the rows nobody else is taking
+	forUpdate  string         // waits for the row; does not bar foreign keys from pointing at it
+	forShare   string         // bars others from changing the row until the end of the transaction
+	snapshot   *sql.TxOptions // of a transaction that reads everything as it stood at one moment
 	again      func(error) bool
 	duplicate  func(error) bool
 }
@@ -50,6 +51,7 @@ var postgresDialect = dialect{
 	skipLocked: ` FOR UPDATE SKIP LOCKED`,
 	forUpdate:  ` FOR NO KEY UPDATE`,
 	forShare:   ` FOR SHARE`,
+	snapshot:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 	again: func(err error) bool {
 		var e *pgconn.PgError
 		return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01" || e.Code == "55P03")
@@ -104,17 +106,17 @@ func (s *Store) connect(dsn string, conns int) error {
 // power; an immediate transaction waits for its turn at its start, where waiting can do no harm.
 func (s *Store) connectSQLite(path string) error {
 	s.engine, s.path = sqliteDialect, path
-	address := func(pragmas ...string) string {
+	address := func(lock string, pragmas ...string) string {
 		v := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)"}, pragmas...)}
-		v.Set("_txlock", "immediate")
+		v.Set("_txlock", lock)
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: v.Encode()}).String()
 	}
 	var err error
-	if s.write, err = sql.Open("sqlite", address("journal_mode(WAL)")); err != nil {
+	if s.write, err = sql.Open("sqlite", address("immediate", "journal_mode(WAL)")); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
 	s.write.SetMaxOpenConns(1)
-	if s.read, err = sql.Open("sqlite", address("query_only(1)")); err != nil {
+	if s.read, err = sql.Open("sqlite", address("deferred", "query_only(1)")); err != nil {
 		return errors.Join(fmt.Errorf("open database: %w", err), s.write.Close())
 	}
 	s.read.SetMaxOpenConns(4)

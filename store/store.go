@@ -194,6 +194,16 @@ func (s *Store) InTx(ctx context.Context, f func(*Tx) error) error {
 	}
 }
 
+// AtOnce lets f read everything as it stood at one moment, whatever others commit meanwhile.
+func (s *Store) AtOnce(ctx context.Context, f func(Queries) error) error {
+	sqltx, err := s.read.BeginTx(ctx, s.engine.snapshot)
+	if err != nil {
+		return fmt.Errorf("begin reading: %w", err)
+	}
+	defer sqltx.Rollback() // it wrote nothing
+	return f(Queries{db: sqltx, engine: s.engine})
+}
+
 func (s *Store) once(ctx context.Context, f func(*Tx) error) error {
 	sqltx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {

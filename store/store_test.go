@@ -238,6 +238,35 @@ func TestReadsInTransactionSeeItsWrites(t *testing.T) {
 	})
 }
 
+func TestReadingAtOnceSeesNothingThatIsCommittedMeanwhile(t *testing.T) {
+	t.Parallel()
+	storetest.Engines(t, func(t *testing.T, engine string) {
+		s := storetest.New(t, engine)
+		set := func(value string) {
+			in(t, s, func(tx *store.Tx) error { return tx.SetSetting(t.Context(), "a", value) })
+		}
+		set("1")
+		for range 2 {
+			if err := s.AtOnce(t.Context(), func(q store.Queries) error {
+				first, err := q.Setting(t.Context(), "a")
+				if err != nil {
+					return err
+				}
+				set(first + "1")
+				if second, err := q.Setting(t.Context(), "a"); err != nil || second != first {
+					t.Errorf("read %q, then %q, %v", first, second, err)
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if now, err := s.Setting(t.Context(), "a"); err != nil || now != "111" {
+			t.Errorf("afterwards: %q, %v", now, err)
+		}
+	})
+}
+
 func TestNowIsTheClockPlusOffset(t *testing.T) {
 	t.Parallel()
 	storetest.Engines(t, func(t *testing.T, engine string) {

@@ -102,6 +102,12 @@ type (
 	Exampler interface {
 		Example() string
 	}
+	// Scripter is a Config of a desk that cannot be told by settings alone to notify us: it gives the text an admin
+	// puts there, and in its first lines says where. notices is the address our webhooks are received at; a secret is
+	// never part of the text.
+	Scripter interface {
+		DeskScript(notices string) string
+	}
 )
 
 // EventType is one kind of event and the fields its Data may have.

@@ -16,7 +16,7 @@ build:
 # Nothing is skipped here but what needs the vendors' own API descriptions (DRAWBRIDGE_SPECS).
 # The model check runs its full numbers in a pass of its own: the race detector makes it many times slower.
 test: deps
-	DRAWBRIDGE_REQUIRE=postgres,chromium$(MOCK_SERVER) $(GO) test -race -short -timeout 40m $(PACKAGES)
+	DRAWBRIDGE_REQUIRE=postgres,chromium,request-tracker,redmine$(MOCK_SERVER) $(GO) test -race -short -timeout 40m $(PACKAGES)
 	DRAWBRIDGE_REQUIRE=postgres $(GO) test -timeout 20m -run '^TestModel' ./gateway
 
 # What runs with what is installed; lists what was skipped.

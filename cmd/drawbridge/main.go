@@ -45,6 +45,7 @@ type commands struct {
 
 	Doctor     doctorCommand     `cmd:"" help:"Look at everything and say in plain words what does not work."`
 	Connectors connectorsCommand `cmd:"" help:"List the connectors, what each can do and what rests on no documented fact."`
+	DeskScript deskScriptCommand `cmd:"" help:"Print what an admin puts at a desk so that it tells of changes."`
 	Connection connectionCommand `cmd:"" help:"List, pause, disable, clear and delete connections."`
 	Secret     secretCommand     `cmd:"" help:"Make and rotate client secrets, end access tokens, see what was last used."`
 

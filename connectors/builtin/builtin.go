@@ -8,6 +8,8 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors/elimity"
 	"github.com/drawbridge-itsm/drawbridge/connectors/epm"
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira"
+	"github.com/drawbridge-itsm/drawbridge/connectors/redmine"
+	"github.com/drawbridge-itsm/drawbridge/connectors/rt"
 	"github.com/drawbridge-itsm/drawbridge/connectors/webhook"
 )
 
@@ -19,6 +21,8 @@ func Vendors() map[string]func() connectors.Config {
 		"elimity":     elimity.New,
 		"epm":         epm.New,
 		"jira":        jira.New,
+		"redmine":     redmine.New,
+		"rt":          rt.New,
 		"webhook":     webhook.New,
 	}
 }

@@ -2,8 +2,8 @@
 // them (make deps). Each server listens on loopback, keeps everything in a folder of its own and ends with the test
 // that started it. A test that starts one runs its parts as subtests, so that they share it.
 //
-// Where a desk is not installed the test is skipped, or fails when DRAWBRIDGE_REQUIRE, a list separated by commas, has
-// the desk's name.
+// Such a test runs where DRAWBRIDGE_REQUIRE, a list separated by commas, has the desk's name (make test), and fails there
+// when the desk is not installed; elsewhere it is skipped.
 package desktest
 
 import (

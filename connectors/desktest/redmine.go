@@ -82,7 +82,8 @@ func StartRedmine(t testing.TB, script string, accounts int) *Redmine {
 	port := freePort(t)
 	r.URL = fmt.Sprintf("http://127.0.0.1:%d", port)
 	rackup := write(t, fmt.Sprintf("require '%s/config/environment'\nload '%s/drawbridge.rb'\nrun Rails.application\n", redmineHome, dir), dir, "config.ru")
-	launch(t, dir, env, r.URL+"/issues.json", "puma", "-e", "production", "-b", fmt.Sprintf("tcp://127.0.0.1:%d", port), "-t", "2:6", rackup)
+	// One thread: of two that write to SQLite the one that waits would keep Ruby from running the other.
+	launch(t, dir, env, r.URL+"/issues.json", "puma", "-e", "production", "-b", fmt.Sprintf("tcp://127.0.0.1:%d", port), "-t", "1:1", rackup)
 	return r
 }
 

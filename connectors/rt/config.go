@@ -26,7 +26,7 @@ type Config struct {
 	KeyField string `yaml:"key_field,omitempty"`
 	// Statuses are those of the queues' lifecycle, for rules to be checked against: the interface does not list them.
 	Statuses []string `yaml:"statuses,omitempty"`
-	// Overlap is how far back watching looks each time behind where it was; default 1m.
+	// Overlap is how far back watching looks each time behind where it was; default 1m, at least 5s.
 	Overlap time.Duration `yaml:"overlap,omitempty"`
 }
 
@@ -38,6 +38,11 @@ type Auth struct {
 
 // New returns the settings of a Request Tracker connection, to be decoded into and opened.
 func New() connectors.Config { return &Config{} }
+
+// Example is the least an operator has to write.
+func (c *Config) Example() string {
+	return "base_url: https://rt.example.com\nuser: drawbridge\nauth:\n  token: {env: DRAWBRIDGE_SECRET_RT_TOKEN}\nqueues: [Access]\n"
+}
 
 const (
 	defaultKeyField = "Drawbridge Key"
@@ -78,8 +83,8 @@ func (c Config) faults() error {
 	if !fieldName.MatchString(c.KeyField) {
 		fault("key_field has letters, digits, spaces, - and _ only")
 	}
-	if c.Overlap < time.Second || c.Overlap > 48*time.Hour {
-		fault("overlap lies between 1s and 48h")
+	if c.Overlap < settle || c.Overlap > 48*time.Hour {
+		fault("overlap lies between %s and 48h", settle)
 	}
 	return errors.Join(faults...)
 }

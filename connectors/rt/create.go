@@ -14,7 +14,7 @@ import (
 
 // Create opens a ticket in the queue named by the ticket's project, with our key in its custom field. The queue is
 // looked at first: Request Tracker opens a ticket without the fields it does not know, and a ticket without our key
-// could not be found again. Its types and labels have no counterpart here and are left out.
+// could not be found again. Types and labels have no counterpart here and are left out.
 func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket) (connectors.Ref, error) {
 	if err := checkKey(key); err != nil {
 		return connectors.Ref{}, connectors.Permanently("create ticket: %w", err)

@@ -1,27 +1,21 @@
 package rt
 
 import (
-	"bytes"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/desktest"
-	"github.com/drawbridge-itsm/drawbridge/connectors/verify"
 )
 
 // TestRequestTracker runs everything against a real Request Tracker, which the parts share.
 func TestRequestTracker(t *testing.T) {
 	t.Parallel()
-	desk := desktest.StartRequestTracker(t, DeskScript(), 400)
+	desk := desktest.StartRequestTracker(t, (&Config{}).DeskScript("https://bridge.example.com/in/rt"), 400)
 	t.Run("promises of every connector", func(t *testing.T) {
 		t.Parallel()
 		connectortest.Run(t, suite(desk))
@@ -318,209 +312,4 @@ func files(t *testing.T, w *world) {
 		t.Errorf("files %+v", s.Files)
 	}
 	permanent(t, w.Attach(t.Context(), ref, connectors.File{Name: "a"}), "empty file")
-}
-
-func watching(t *testing.T, w *world) {
-	a, b := w.create(t, "k1"), w.create(t, "k2")
-	_, cursor, err := w.Watch(t.Context(), "", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.rt.Move(t, "kim", b.ID, "approved")
-	again := open(t, w.rt.URL, w.account, func(c *Config) { c.Overlap = time.Hour }) // as after a restart
-	changes, next, err := again.Watch(t.Context(), cursor, []connectors.Ref{a, b})
-	if err != nil || next == cursor {
-		t.Fatalf("watch = %v, cursor %s, %v", changes, next, err)
-	}
-	var told []string
-	for _, c := range changes {
-		told = append(told, c.Ref.ID)
-		if c.ID == "" || c.At.IsZero() {
-			t.Errorf("change %+v", c)
-		}
-	}
-	if !cmp.Equal(told, []string{a.ID, b.ID}) {
-		t.Errorf("watch told of %v, want %s and %s", told, a.ID, b.ID)
-	}
-	// Nobody updated anything in what is still to come.
-	later := progress{At: time.Now().Add(3 * time.Hour)}.cursor()
-	if changes, _, err = w.Watch(t.Context(), later, []connectors.Ref{a, b}); err != nil || len(changes) != 0 {
-		t.Errorf("watch from later = %v, %v, want nothing: times are in the account's own zone", changes, err)
-	}
-	if _, _, err = w.Watch(t.Context(), "nonsense", nil); err == nil {
-		t.Error("a cursor of somebody else was taken")
-	}
-}
-
-func gone(t *testing.T, w *world) {
-	ref, stays := w.create(t, "k1"), w.create(t, "k2")
-	w.rt.Move(t, "root", ref.ID, "deleted")
-	_, cursor, err := w.Watch(t.Context(), "", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changes, _, err := w.Watch(t.Context(), cursor, []connectors.Ref{ref, stays})
-	if err != nil || !told(changes, ref.ID) {
-		t.Errorf("watch = %v, %v, want %s", changes, err, ref.ID)
-	}
-	if s := w.fetch(t, ref); s.Status != "deleted" {
-		t.Errorf("status %q, want deleted", s.Status)
-	}
-	if _, err := w.Fetch(t.Context(), connectors.Ref{ID: "99999"}); err == nil || connectors.AsError(err).Kind != connectors.Permanent {
-		t.Errorf("fetch of no ticket = %v", err)
-	}
-}
-
-func told(changes []connectors.Change, id string) bool {
-	for _, c := range changes {
-		if c.Ref.ID == id {
-			return true
-		}
-	}
-	return false
-}
-
-func ping(t *testing.T, w *world) {
-	if err := w.Ping(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	w.create(t, "k1")
-	if err := w.Ping(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	permanent(t, open(t, w.rt.URL, w.rt.NoRights).Ping(t.Context()), "queue Access", "SeeQueue")
-	permanent(t, open(t, w.rt.URL, desktest.Account{Login: "kim", Token: w.account.Token}).Ping(t.Context()), `not those of user "kim"`)
-}
-
-func withoutKeyField(t *testing.T, w *world) {
-	root := func(change func(*Config)) *connector {
-		return open(t, w.rt.URL, desktest.Account{Login: "root"}, func(c *Config) {
-			c.Auth = Auth{Password: connectors.SecretValue(w.rt.Password())}
-			change(c)
-		})
-	}
-	permanent(t, root(func(c *Config) { c.Queues = []string{"Plain"} }).Ping(t.Context()), `queue Plain: it has no custom field "Drawbridge Key"`)
-	_, err := root(func(*Config) {}).Create(t.Context(), "k1", connectors.Ticket{Project: "Plain", Summary: "s"})
-	permanent(t, err, `no custom field "Drawbridge Key"`)
-}
-
-func describe(t *testing.T, w *world) {
-	s, err := w.Describe(t.Context(), connectors.Place{Project: "Access"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]connectors.Field{}
-	for _, f := range s.Fields {
-		got[f.ID] = f
-	}
-	if f := got["Department"]; !f.Required || f.Type != "text" {
-		t.Errorf("department %+v", f)
-	}
-	if f := got["Systems"]; f.Type != "list" || !cmp.Equal(f.Allowed, []string{"Mail", "Payroll"}) {
-		t.Errorf("systems %+v", f)
-	}
-	if _, ok := got[defaultKeyField]; ok {
-		t.Error("the field for our key is offered to rules")
-	}
-	_, err = w.Describe(t.Context(), connectors.Place{Project: "No Such Queue"})
-	permanent(t, err)
-}
-
-func directory(t *testing.T, w *world) {
-	got, err := w.Groups(t.Context(), "kim")
-	if err != nil || !cmp.Equal(listed(anys(got)), []string{"approvers", "movers"}) {
-		t.Errorf("groups of Kim = %v, %v", got, err)
-	}
-	_, err = w.Groups(t.Context(), "nobody-knows")
-	permanent(t, err)
-	_, err = open(t, w.rt.URL, w.rt.NoRights).Groups(t.Context(), "kim")
-	permanent(t, err, "AdminGroupMembership")
-	seen := map[string]connectors.Person{}
-	cursor := connectors.Cursor("")
-	for range 20 {
-		var people []connectors.Person
-		if people, cursor, err = w.People(t.Context(), cursor); err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range people {
-			seen[p.Account] = p
-		}
-		if cursor == "" {
-			break
-		}
-	}
-	if want := (connectors.Person{Account: "kim", Name: "Kim Example", Mail: "kim@example.test"}); seen["kim"] != want || len(seen) < 300 {
-		t.Errorf("%d people, Kim as %+v", len(seen), seen["kim"])
-	}
-}
-
-func anys(in []string) []any {
-	var out []any
-	for _, s := range in {
-		out = append(out, s)
-	}
-	return out
-}
-
-func webhook(t *testing.T, w *world) {
-	var mu sync.Mutex
-	var notices []connectors.Request
-	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		mu.Lock()
-		defer mu.Unlock()
-		notices = append(notices, connectors.Request{Method: r.Method, URL: r.URL, Header: r.Header, Body: body})
-	}))
-	defer hook.Close()
-	w.rt.Forward(t, hook.URL)
-	quiet, ref := w.create(t, "k1"), w.create(t, "k2")
-	if err := w.Comment(t.Context(), quiet, connectors.Note{Key: "n", Body: "ours"}); err != nil {
-		t.Fatal(err)
-	}
-	w.rt.Move(t, "kim", ref.ID, "approved")
-	given := connectors.Verification{HMAC: &connectors.HMACCheck{Secrets: []connectors.Secret{connectors.SecretValue(w.rt.Secret)}}}
-	verifier, err := verify.New(w.Verification(), given, verify.Env{Vault: &connectors.Vault{}, Now: time.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	heard := func(id string) bool {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, r := range notices {
-			if _, err := verifier.Verify(t.Context(), r, ""); err != nil {
-				t.Errorf("verify: %v", err)
-			}
-			changed := r
-			changed.Body = append(bytes.Clone(r.Body), ' ')
-			if _, err := verifier.Verify(t.Context(), changed, ""); err == nil {
-				t.Error("a changed body was taken")
-			}
-			got, err := w.Receive(t.Context(), r)
-			if err != nil || len(got.Changes) != 1 || got.Changes[0].ID == "" {
-				t.Errorf("receive = %+v, %v", got, err)
-				continue
-			}
-			if got.Changes[0].Ref == w.ref(id) {
-				return true
-			}
-		}
-		return false
-	}
-	eventually(t, func() bool { return heard(ref.ID) })
-	if heard(quiet.ID) {
-		t.Error("the script told of what we did ourselves")
-	}
-}
-
-func wrongCredentials(t *testing.T, w *world) {
-	c := open(t, w.rt.URL, desktest.Account{Login: w.account.Login, Token: "1-1-canary"})
-	for name, call := range map[string]func() error{
-		"find":  func() error { _, err := c.Find(t.Context(), "k1"); return err },
-		"ping":  func() error { return c.Ping(t.Context()) },
-		"fetch": func() error { _, err := c.Fetch(t.Context(), connectors.Ref{ID: "1"}); return err },
-	} {
-		if err := call(); err == nil || connectors.AsError(err).Kind != connectors.Unwell || strings.Contains(err.Error(), "canary") {
-			t.Errorf("%s = %v, want unwell", name, err)
-		}
-	}
 }

@@ -49,6 +49,8 @@ var (
 	_ connectors.Directory    = (*connector)(nil)
 	_ connectors.Signer       = (*connector)(nil)
 	_ connectors.Lagger       = (*connector)(nil)
+	_ connectors.Exampler     = (*Config)(nil)
+	_ connectors.Scripter     = (*Config)(nil)
 )
 
 // IndexLag is how long a create whose answer was lost may still be at work: a search reads the tickets themselves.

@@ -142,3 +142,13 @@ func TestSearchesAreToldHowLongAgo(t *testing.T) {
 		}
 	}
 }
+
+func TestAChangeGetsItsLastIDWhenItsSecondIsOver(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	first, second := changeID("7", at, at.Add(time.Second)), changeID("7", at, at.Add(2*time.Second))
+	late, later := changeID("7", at, at.Add(settle)), changeID("7", at, at.Add(time.Hour))
+	if first == second || second == late || late != later {
+		t.Errorf("ids %s, %s, %s, %s", first, second, late, later)
+	}
+}

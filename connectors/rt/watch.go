@@ -20,10 +20,10 @@ type progress struct {
 	Seen string    `json:"seen,omitempty"` // the open ticket that was looked for last
 }
 
-// Watch tells which of our tickets were updated since the cursor, in whatever queue they are now, looking back a
-// little further each time because times count in seconds and a change is told only when it is committed; so a change
-// comes several times, with the same id. Of the open tickets a hundred at a time are looked for, too: those that do
-// not come are deleted, merged or hidden from us, and told as changed.
+// Watch tells which of our tickets were updated since the cursor, in whatever queue they are now, looking back a little
+// further each time because times count in seconds and a change is told only when it is committed; so a change comes
+// several times, with the same id once its second is over. Of the open tickets a hundred at a time are looked for, too:
+// those that do not come are deleted, merged or hidden from us, and told as changed.
 func (c *connector) Watch(ctx context.Context, since connectors.Cursor, open []connectors.Ref) ([]connectors.Change, connectors.Cursor, error) {
 	if since == "" {
 		at, err := c.clock(ctx)
@@ -71,7 +71,7 @@ func (c *connector) updated(ctx context.Context, start, now time.Time) ([]connec
 			return false
 		}
 		if at := t.LastUpdated.Time; !at.Before(start) {
-			out = append(out, connectors.Change{Ref: c.ref(string(t.ID)), ID: string(t.ID) + "@" + at.Format(time.RFC3339), At: at})
+			out = append(out, connectors.Change{Ref: c.ref(string(t.ID)), ID: changeID(string(t.ID), at, now), At: at})
 		}
 		return true
 	})
@@ -95,6 +95,19 @@ func longAgo(d time.Duration) string {
 	default:
 		return ""
 	}
+}
+
+// settle is how long after a change another may still come in the same second, clocks that differ a little included.
+const settle = 5 * time.Second
+
+// changeID is the same for what is the same change. Times count in seconds: while a second is not long over, more may
+// have happened in it every time we look, so a change gets its last id once it is.
+func changeID(id string, at, now time.Time) string {
+	text := id + "@" + at.UTC().Format(time.RFC3339)
+	if now.Sub(at) < settle {
+		text += "@" + now.UTC().Format(time.RFC3339Nano)
+	}
+	return text
 }
 
 func (p progress) cursor() connectors.Cursor {

@@ -30,6 +30,7 @@
 // time, in seq order. Each connection is worked by the one replica that holds its lease; the lease's epoch fences
 // every write of a replica that lost it.
 //
+// door.go lets requests in, by the verification of their connection; oauth.go gives out the tokens some of them carry.
 // Read accept.go, plan.go, deliver.go, receive.go and decide.go in this order. retry.go and judge decide what happens
 // next and are pure.
 package gateway

@@ -361,6 +361,10 @@ func FuzzConnection(f *testing.F) {
 	f.Add([]byte("kind: Connection\nname: epm\nconnector: epm\nsettings: {client_secret: \"" + canary + "\"}\n"))
 	f.Add([]byte("kind: Connection\nname: epm\nconnector: epm\noutbound: {proxy: {value: x}, headers: {A: {value: " + canary + "}}}\n"))
 	f.Add([]byte("kind: Connection\nname: epm\nconnector: epm\nsettings:\n  client_secret:\n    value: |\n      " + canary + "\n  bogus: 1\n"))
+	f.Add([]byte(strings.Replace(epmConnection, "{basic: {user: epm, passwords: [{value: "+canary+"-old}, {value: "+canary+"-new}]}}",
+		"{oauth: {client_id: x, client_secrets: [{value: "+canary+"-1}], user: u, passwords: [{value: "+canary+"-2}, {sha256: "+strings.Repeat("ab", 32)+"}]}}", 1)))
+	f.Add([]byte(strings.Replace(epmConnection, "status: 200", "from: [192.0.2.0/24, '::1']\n  rate: {per_second: 1.5}", 1)))
+	f.Add([]byte(strings.Replace(epmConnection, "verify: {basic", "verify: {certificate: {subjects: [CN=x], header: C}, issuer: {url: https://x, audience: a, claims: {a: b}}, basic", 1)))
 	o := testOpener()
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, stored, err := o.open(t.Context(), text, "")

@@ -56,17 +56,9 @@ func TestSoakModelOnStore(t *testing.T) {
 	})
 }
 
-// onStore plays on a database that scripts share until one fails and leaves it as it is.
+// onStore plays on a database that scripts use one after the other.
 func onStore(engine string) func(t *testing.T) player {
-	return func(t *testing.T) player {
-		s := openShard(t, engine)
-		return func(script script, tracing bool) *simWorld {
-			if s.bridge.w.fault != nil {
-				s = openShard(t, engine)
-			}
-			return s.play(script, tracing)
-		}
-	}
+	return func(t *testing.T) player { return openShard(t, engine).play }
 }
 
 // player plays one script in a world of its own.

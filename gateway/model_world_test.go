@@ -11,10 +11,12 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
-// The model check has five parts. model_world_test.go is everything outside of the bridge: desks, a source, people,
-// lost answers. model_truth_test.go says, from what people really did and without calling the judgement, which
-// decisions are right. model_script_test.go draws scripts, plays and shrinks them. model_memory_test.go is the bridge
-// in memory around the production plan, retry and judge; model_store_test.go is the production bridge on a real store.
+// The model check has five parts. model_world_test.go and model_source_test.go are everything outside of the bridge:
+// desks, people, a source, lost answers. model_truth_test.go says, from what people really did and without calling the
+// judgement, which decisions are right. model_script_test.go draws scripts, plays and shrinks them; model_check_test.go
+// looks at what they come to. model_memory_test.go and those named after it are the bridge in memory around the
+// production plan, retry and judge; model_store_test.go and model_bridge_test.go are the production bridge on a real
+// store.
 
 const (
 	simTool = "tool"

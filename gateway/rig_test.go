@@ -108,6 +108,7 @@ create:
 // instant is a desk that takes every ticket at once.
 type instant struct {
 	created atomic.Int64
+	gate    sync.RWMutex              // locked: calls wait
 	called  func(t connectors.Ticket) // nil: nobody listens
 }
 
@@ -115,6 +116,8 @@ func (d *instant) Open(connectors.Env) (connectors.Connector, error) { return d,
 func (d *instant) Ping(context.Context) error                        { return nil }
 
 func (d *instant) Create(_ context.Context, key string, t connectors.Ticket) (connectors.Ref, error) {
+	d.gate.RLock()
+	defer d.gate.RUnlock()
 	if d.called != nil {
 		d.called(t)
 	}

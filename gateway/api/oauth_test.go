@@ -313,7 +313,7 @@ func TestSecretsByAPI(t *testing.T) {
 	}
 }
 
-// authority signs a client certificate that it returns ready for use.
+// clientCertificate makes a certificate, signed by another or by itself, ready for use.
 func clientCertificate(t *testing.T, name string, signer *tls.Certificate) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -180,6 +180,38 @@ func TestJudgeCorners(t *testing.T) {
 			e.Movers = map[string]Mover{"acc-max": {Person: "max", Groups: []string{"security"}}}
 		})}, Approved, "", "max kim"},
 
+		{"hours that are always open, and the desk tells no time", []change{func(in *Input) {
+			in.Terms.Hours = hours(t, "{zone: UTC}")
+			in.Ticket.Snapshot.History[0].At = time.Time{}
+		}}, Refused, OutOfHours, ""},
+		{"who approves cannot be worked out, and a deputy could be", []change{func(in *Input) {
+			in.Terms.Deadline = &mapping.Deadline{After: 10 * time.Hour, Deputy: &mapping.Deputy{After: time.Minute, Approvers: mapping.Approvers{People: []string{"kim"}}}}
+			in.Admit = func(a mapping.Approvers, actor mapping.Actor, ticket map[string]any) (bool, error) {
+				if len(a.Groups) > 0 {
+					return false, errors.New("odd")
+				}
+				return byName(a, actor, ticket)
+			}
+		}}, Refused, ConditionFailed, ""},
+		{"a deadline without deputies", []change{stands("Approved", move("1", "acc-max", "Open", "Approved")), func(in *Input) {
+			in.Terms.Deadline = &mapping.Deadline{After: 10 * time.Hour}
+		}}, Refused, NotAnApprover, ""},
+		{"a deputy, and the desk tells no time", []change{stands("Approved", at(move("1", "acc-max", "Open", "Approved"), time.Time{})), func(in *Input) {
+			in.Terms.Deadline = &mapping.Deadline{Deputy: &mapping.Deputy{After: time.Minute, Approvers: mapping.Approvers{People: []string{"max"}}}}
+		}}, Refused, NotAnApprover, ""},
+
+		{"the source names the requester by no mail address, and the desk the mover", []change{func(in *Input) {
+			in.Aliases = []string{`CORP\ana`, ""}
+			in.Ticket.Snapshot.History[0].By.Mail = ""
+		}}, Approved, "", "kim"},
+		{"a condition on the priority", []change{func(in *Input) {
+			in.Ticket.Snapshot.Priority = "High"
+			in.Ticket.Snapshot.History = []connectors.Step{{ID: "1", At: noon, By: account("acc-kim"), Field: "priority", From: "Low", To: "High"}}
+			in.Ticket.Holds = func(ticket map[string]any) (mapping.Verdict, error) {
+				return mapping.Verdict{Approved: ticket["priority"] == "High"}, nil
+			}
+		}}, Approved, "", "kim"},
+
 		{"a vote of one who counts already", []change{quorum(3), func(in *Input) {
 			in.Votes = []Vote{{Outcome: Approved, Actor: mapping.Actor{Person: "kim"}}, {Outcome: Approved, Actor: mapping.Actor{Person: "lee"}}, {Outcome: Approved, Actor: mapping.Actor{Person: "lee"}}}
 		}}, Counted, "", "lee kim"},

@@ -379,7 +379,12 @@ func TestJudge(t *testing.T) {
 
 func office(t *testing.T) *mapping.Hours {
 	t.Helper()
-	p, err := mapping.ParsePolicy([]byte("kind: Policy\nname: p\napprovers: {people: [kim]}\nhours: {zone: Europe/Brussels, days: [mon, tue], from: '08:00', to: '18:00'}\n"))
+	return hours(t, "{zone: Europe/Brussels, days: [mon, tue], from: '08:00', to: '18:00'}")
+}
+
+func hours(t *testing.T, text string) *mapping.Hours {
+	t.Helper()
+	p, err := mapping.ParsePolicy([]byte("kind: Policy\nname: p\napprovers: {people: [kim]}\nhours: " + text + "\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -116,7 +116,7 @@ func (in Input) admitted(actor mapping.Actor, at time.Time) (bool, error) {
 	if ok || err != nil {
 		return ok, err
 	}
-	if d := in.Terms.Deadline; d != nil && d.Deputy != nil && !at.IsZero() && !at.Before(in.Opened.Add(d.Deputy.After)) {
+	if d := in.Terms.Deadline; d != nil && d.Deputy != nil && !at.Before(in.Opened.Add(d.Deputy.After)) {
 		return in.Admit(d.Deputy.Approvers, actor, ticket)
 	}
 	return false, nil

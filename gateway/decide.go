@@ -16,7 +16,7 @@ import (
 // decide judges a ticket as fetched and records what comes of it: a decision and its delivery, a vote, a refusal
 // explained on the ticket, or nothing. Everything the judgement rests on is read in the transaction that writes it,
 // with the case's row locked; what must be asked of desks (who is in which group) is asked before.
-func (g *Gateway) decide(ctx context.Context, conn *connection, link store.Link, s connectors.Snapshot, c store.Change) error {
+func (g *Gateway) decide(ctx context.Context, lease store.Lease, conn *connection, link store.Link, s connectors.Snapshot, c store.Change) error {
 	groups, err := g.groups(ctx, conn, link, s)
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func (g *Gateway) decide(ctx context.Context, conn *connection, link store.Link,
 	if err != nil {
 		return err
 	}
-	return g.store.InTx(ctx, func(tx *store.Tx) error {
+	return g.fenced(ctx, lease, func(tx *store.Tx) error {
 		if err := g.judge(ctx, tx, sheet{conn, link, s, groups}, others, c); err != nil {
 			return err
 		}

@@ -190,7 +190,7 @@ func (b *bridge) start(r int, connection string) {
 		under := func(o *coroutine) bool { return o.desk == connection && o.ref == c.RefID }
 		if connection != simTool && !slices.ContainsFunc(rep.flights, under) {
 			b.begin(&coroutine{replica: rep, desk: connection, ref: c.RefID}, func() {
-				if err := w.reread(ctx, conn, c); err != nil {
+				if err := w.reread(ctx, conn, c); err != nil && !errors.Is(err, errPassedOn) {
 					b.must(w.postpone(ctx, conn, c, err))
 				}
 			})

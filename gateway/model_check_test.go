@@ -20,6 +20,7 @@ func (w *simWorld) rest(m machine) bool {
 	w.late = nil
 	m.stop(1, 0)
 	replayed := false
+	patience := w.now.Add(2 * simSkew) // a replica whose clock was ahead has put things off
 	for quiet, rounds := 0, 0; quiet < 2; {
 		if w.fault != nil {
 			return true
@@ -45,7 +46,7 @@ func (w *simWorld) rest(m machine) bool {
 		}
 		if _, some := m.due(); some || len(w.mail) > 0 {
 			quiet = 0
-			if rounds++; rounds > 60 {
+			if rounds++; rounds > 60 && w.now.After(patience) {
 				return false
 			}
 			continue

@@ -64,6 +64,9 @@ func (m *memory) askGroups(f *flight, link store.Link) (err error) {
 // reread acts on a ticket as it was fetched.
 func (m *memory) reread(r int, f *flight) {
 	now := m.w.clockOf(r)
+	if m.leases[f.connection].Epoch != f.epoch {
+		return // the lease has passed on
+	}
 	link := m.link(func(l *store.Link) bool { return l.Desk == f.connection && l.RefID == f.change.RefID })
 	switch {
 	case link != nil && link.State != linkLinked:

@@ -24,6 +24,7 @@ type memory struct {
 	leases   map[string]*store.Lease
 	quiet    map[string]time.Time // connections that asked for quiet
 	changes  []*store.Change
+	claims   int64 // that a ticket moved
 	notices  map[string]bool
 	cursors  map[string]string
 	timersOf []*store.Timer
@@ -62,6 +63,7 @@ type flight struct {
 	connection string
 	delivery   *store.Delivery // as claimed; nil for a re-reading
 	change     store.Change
+	epoch      int64 // of the lease a ticket is read under
 	called     bool
 	action     connectors.Action
 	done       connectors.Done
@@ -139,16 +141,17 @@ func (m *memory) caseOf(requestID string) *memoryCase {
 func (m *memory) told(desk string, ref connectors.Ref) { m.addChange(desk, ref, m.w.now) }
 
 func (m *memory) addChange(desk string, ref connectors.Ref, due time.Time) {
+	m.claims++
 	for _, c := range m.changes {
 		if c.Connection == desk && c.RefID == ref.ID {
-			c.Told, c.Tries = c.Told+1, 0
+			c.Told, c.Tries = m.claims, 0
 			if due.Before(c.Due) {
 				c.Due = due
 			}
 			return
 		}
 	}
-	m.changes = append(m.changes, &store.Change{Connection: desk, RefID: ref.ID, RefKey: ref.Key, Due: due, Told: 1})
+	m.changes = append(m.changes, &store.Change{Connection: desk, RefID: ref.ID, RefKey: ref.Key, Due: due, Told: m.claims})
 }
 
 // change returns the row of a change as it was read, nil when it was told of again since.

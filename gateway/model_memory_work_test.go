@@ -50,7 +50,7 @@ func (m *memory) start(r int, connection string) {
 			return f.delivery == nil && f.connection == connection && f.change.RefID == c.RefID
 		}
 		if c.Connection == connection && !c.Due.After(now) && !slices.ContainsFunc(rep.flights, under) {
-			rep.flights = append(rep.flights, &flight{connection: connection, change: *c})
+			rep.flights = append(rep.flights, &flight{connection: connection, change: *c, epoch: rep.leases[connection].Epoch})
 		}
 	}
 	lease := rep.leases[connection]

@@ -56,6 +56,10 @@ func (w *worker) changes(ctx context.Context, conn *connection) (int, error) {
 		wait.Go(func() {
 			defer func() { <-places }()
 			err := w.guarded(ctx, conn, c)
+			if errors.Is(err, errPassedOn) {
+				w.log.Warn("lease passed on while a ticket was read; who has it reads the ticket anew", "ticket", c.RefKey)
+				return
+			}
 			if err != nil && ctx.Err() == nil {
 				err = w.postpone(ctx, conn, c, err)
 			}
@@ -71,6 +75,7 @@ func (w *worker) changes(ctx context.Context, conn *connection) (int, error) {
 // reread fetches one ticket and acts on what it shows. The change is done with when that is committed; a fault of the
 // desk keeps it for later.
 func (w *worker) reread(ctx context.Context, conn *connection, c store.Change) error {
+	lease := w.holding()
 	callCtx, cancel := context.WithTimeout(ctx, conn.doc.Delivery.Timeout)
 	defer cancel()
 	link, err := w.g.store.LinkByRef(ctx, w.name, c.RefID)
@@ -79,20 +84,20 @@ func (w *worker) reread(ctx context.Context, conn *connection, c store.Change) e
 		return err
 	}
 	if known && link.State != linkLinked {
-		return w.settleChange(ctx, c)
+		return w.g.store.InTx(ctx, func(tx *store.Tx) error { return tx.DoneChange(ctx, c) })
 	}
 	w.g.step("receive.before_fetch")
 	snapshot, err := connectors.Fetch(callCtx, conn.connector, connectors.Ref{ID: c.RefID, Key: c.RefKey})
 	if errors.Is(err, connectors.ErrNotFound) {
-		return w.vanished(ctx, c, link, known)
+		return w.vanished(ctx, lease, c, link, known)
 	}
 	if err != nil {
 		return err
 	}
 	if !known {
-		return w.stranger(ctx, c, snapshot)
+		return w.stranger(ctx, lease, c, snapshot)
 	}
-	return w.g.decide(ctx, conn, link, snapshot, c)
+	return w.g.decide(ctx, lease, conn, link, snapshot, c)
 }
 
 // guarded re-reads a ticket; a connector that panics costs the reading, not the program.
@@ -106,8 +111,19 @@ func (w *worker) guarded(ctx context.Context, conn *connection, c store.Change) 
 	return w.reread(ctx, conn, c)
 }
 
-func (w *worker) settleChange(ctx context.Context, c store.Change) error {
-	return w.g.store.InTx(ctx, func(tx *store.Tx) error { return tx.DoneChange(ctx, c) })
+// errPassedOn says that somebody else works for the connection by now.
+var errPassedOn = errors.New("the lease has passed on")
+
+// fenced runs f in a transaction, unless the lease has passed on: a ticket as it was read long ago decides nothing.
+func (g *Gateway) fenced(ctx context.Context, lease store.Lease, f func(*store.Tx) error) error {
+	return g.store.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.HoldsLease(ctx, lease); errors.Is(err, store.ErrConflict) {
+			return errPassedOn
+		} else if err != nil {
+			return err
+		}
+		return f(tx)
+	})
 }
 
 // postpone keeps a change for later. A connection-wide fault is learned like one of a delivery.
@@ -138,8 +154,8 @@ func (w *worker) postpone(ctx context.Context, conn *connection, c store.Change,
 }
 
 // vanished handles a ticket that is gone from the desk or hidden from our account.
-func (w *worker) vanished(ctx context.Context, c store.Change, link store.Link, known bool) error {
-	return w.g.store.InTx(ctx, func(tx *store.Tx) error {
+func (w *worker) vanished(ctx context.Context, lease store.Lease, c store.Change, link store.Link, known bool) error {
+	return w.g.fenced(ctx, lease, func(tx *store.Tx) error {
 		if known {
 			if err := tx.SetLinkState(ctx, link.ID, linkGone); err != nil {
 				return err
@@ -155,8 +171,8 @@ func (w *worker) vanished(ctx context.Context, c store.Change, link store.Link, 
 
 // stranger handles a ticket no link points at: one whose create answer was lost, a second one for the same link, a
 // clone, or somebody else's.
-func (w *worker) stranger(ctx context.Context, c store.Change, s connectors.Snapshot) error {
-	return w.g.store.InTx(ctx, func(tx *store.Tx) error {
+func (w *worker) stranger(ctx context.Context, lease store.Lease, c store.Change, s connectors.Snapshot) error {
+	return w.g.fenced(ctx, lease, func(tx *store.Tx) error {
 		link, err := tx.LinkByKey(ctx, s.Key)
 		if s.Key == "" || errors.Is(err, store.ErrNotFound) || (err == nil && !s.Ours) {
 			return tx.DoneChange(ctx, c)

@@ -52,3 +52,34 @@ func TestLeaseThatCannotBeTakenOverIsGivenBack(t *testing.T) {
 		t.Errorf("afterwards: hold = %v, %v", held, err)
 	}
 }
+
+func TestWhatWasReadUnderALostLeaseDecidesNothing(t *testing.T) {
+	t.Parallel()
+	storetest.Engines(t, func(t *testing.T, engine string) {
+		s := storetest.New(t, engine)
+		g, err := New(t.Context(), Options{Store: s, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mine, _, err := s.Acquire(t.Context(), "jira", "a", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs := 0
+		run := func() error {
+			return g.fenced(t.Context(), mine, func(*store.Tx) error { runs++; return nil })
+		}
+		if err := run(); err != nil || runs != 1 {
+			t.Errorf("while it is held: %v, %d runs", err, runs)
+		}
+		if err := s.Release(t.Context(), mine); err != nil {
+			t.Fatal(err)
+		}
+		if _, ours, err := s.Acquire(t.Context(), "jira", "b", time.Hour); err != nil || !ours {
+			t.Fatalf("the other: %v, %v", ours, err)
+		}
+		if err := run(); !errors.Is(err, errPassedOn) || runs != 1 {
+			t.Errorf("after it passed on: %v, %d runs", err, runs)
+		}
+	})
+}

@@ -153,12 +153,12 @@ func (t *Tx) AddChanges(ctx context.Context, changes []Change) error {
 	})
 	sorted = slices.CompactFunc(sorted, func(a, b Change) bool { return a.Connection == b.Connection && a.RefID == b.RefID })
 	for part := range slices.Chunk(sorted, batch) {
-		args := make([]any, 0, len(part)*4)
+		args := make([]any, 0, len(part)*5)
 		for _, c := range part {
-			args = append(args, c.Connection, text(c.RefID), text(c.RefKey), millis(c.Due))
+			args = append(args, c.Connection, text(c.RefID), text(c.RefKey), millis(c.Due), told())
 		}
 		_, err := t.exec(ctx, `INSERT INTO changes (connection, ref_id, ref_key, due, tries, told) VALUES `+
-			tuples(len(part), "?", "?", "?", "?, 0, 1")+onTold, args...)
+			tuples(len(part), "?", "?", "?", "?, 0", "?")+onTold, args...)
 		if err != nil {
 			return wrap("note changes", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/drawbridge-itsm/drawbridge/store"
@@ -156,6 +157,10 @@ func TestChangesToldOfTogether(t *testing.T) {
 		in(t, s, func(tx *store.Tx) error {
 			return tx.AddChange(t.Context(), store.Change{Connection: "jira", RefID: "2", Due: at(-1)})
 		})
+		first, err := s.ChangeOf(t.Context(), "jira", "2")
+		if err != nil {
+			t.Fatal(err)
+		}
 		in(t, s, func(tx *store.Tx) error {
 			return tx.AddChanges(t.Context(), []store.Change{
 				{Connection: "jira", RefID: "2", RefKey: "K2", Due: start}, {Connection: "jira", RefID: "1", RefKey: "K1", Due: at(1e9)},
@@ -166,8 +171,8 @@ func TestChangesToldOfTogether(t *testing.T) {
 		if err != nil || len(due) != 2 {
 			t.Fatalf("due are %+v, %v", due, err)
 		}
-		slices.SortFunc(due, func(a, b store.Change) int { return int(b.Told - a.Told) })
-		if due[0].RefID != "2" || due[0].Told != 2 || due[1].RefID != "1" || due[1].Told != 1 {
+		slices.SortFunc(due, func(a, b store.Change) int { return strings.Compare(a.RefID, b.RefID) })
+		if due[0].RefID != "1" || due[1].RefID != "2" || due[1].Told == first.Told || due[0].Told == due[1].Told {
 			t.Errorf("due are %+v", due)
 		}
 	})

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 )
 
@@ -14,7 +15,7 @@ type Change struct {
 	RefKey     string
 	Due        time.Time
 	Tries      int   // how often reading it was put off
-	Told       int64 // tells a claim that came in during the reading from those before it
+	Told       int64 // tells the last claim from all others, also from those of a change that was done with before
 }
 
 func (c *Change) fields() []any {
@@ -23,14 +24,18 @@ func (c *Change) fields() []any {
 
 // AddChange notes that a ticket is said to have moved. One that waits already is due at the earlier time.
 func (t *Tx) AddChange(ctx context.Context, c Change) error {
-	_, err := t.exec(ctx, `INSERT INTO changes (connection, ref_id, ref_key, due, tries, told) VALUES ($1, $2, $3, $4, 0, 1)`+onTold,
-		c.Connection, text(c.RefID), text(c.RefKey), millis(c.Due))
+	_, err := t.exec(ctx, `INSERT INTO changes (connection, ref_id, ref_key, due, tries, told) VALUES ($1, $2, $3, $4, 0, $5)`+onTold,
+		c.Connection, text(c.RefID), text(c.RefKey), millis(c.Due), told())
 	return wrap("note change", err)
 }
 
 // onTold is what a claim does to a change that waits already.
-const onTold = ` ON CONFLICT (connection, ref_id) DO UPDATE SET told = changes.told + 1, tries = 0,
+const onTold = ` ON CONFLICT (connection, ref_id) DO UPDATE SET told = excluded.told, tries = 0,
 	due = CASE WHEN excluded.due < changes.due THEN excluded.due ELSE changes.due END`
+
+// told is drawn at random: counting would begin anew with each change, and a reading that was overtaken take a later
+// claim for its own.
+func told() int64 { return rand.Int64() }
 
 // DueChanges reads the tickets of a connection to be read again, those due longest first.
 func (q Queries) DueChanges(ctx context.Context, connection string, now time.Time, limit int) ([]Change, error) {

@@ -183,6 +183,15 @@ func TestChangeWaitsUntilItWasReadAsToldLast(t *testing.T) {
 		if got := due(start); len(got) != 2 {
 			t.Errorf("a claim that came during the reading is lost: %+v", got)
 		}
+		// One is done with, and told of anew, while it is read a second time.
+		for _, c := range due(start) {
+			in(t, s, func(tx *store.Tx) error { return tx.DoneChange(t.Context(), c) })
+			note(c.RefID, start)
+			in(t, s, func(tx *store.Tx) error { return tx.DoneChange(t.Context(), c) })
+		}
+		if got := due(start); len(got) != 2 {
+			t.Errorf("a claim after the change was done with is lost: %+v", got)
+		}
 		for _, c := range due(start) {
 			in(t, s, func(tx *store.Tx) error { return tx.PostponeChange(t.Context(), c, at(time.Minute)) })
 		}

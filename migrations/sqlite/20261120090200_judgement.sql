@@ -56,8 +56,8 @@ CREATE TABLE notices (
 ) STRICT;
 CREATE INDEX notices_seen ON notices (seen_at);
 
--- Tickets that are said to have moved and are still to be read again, one row a ticket. told counts the claims, so that
--- one that comes in during the reading is not lost.
+-- Tickets that are said to have moved and are still to be read again, one row a ticket. told is another
+-- number with each claim, so that one that comes in during the reading is not lost.
 CREATE TABLE changes (
     connection TEXT    NOT NULL,
     ref_id     TEXT    NOT NULL,

@@ -124,7 +124,7 @@ func (g *Gateway) SetConnectionState(ctx context.Context, name, state, who, why 
 			return nil
 		}
 		changed = true
-		if err := publish(ctx, tx, Edit{Kind: kindConnection, Name: name, After: text}, who, why, now); err != nil {
+		if err := publish(ctx, tx, Edit{Kind: kindConnection, Name: name, Version: d.Version, After: text}, who, why, now); err != nil {
 			return err
 		}
 		return tx.Record(ctx, store.Entry{At: now, Kind: "connection." + state, Subject: name, Content: map[string]any{"was": was, "who": who, "why": why}})

@@ -124,14 +124,20 @@ func ordered(docs map[[2]string]store.Document) []store.Document {
 	return out
 }
 
-// Apply publishes documents in one transaction: all of them or none. Every replica sees them at once.
+// Apply plans documents and publishes them.
 func (g *Gateway) Apply(ctx context.Context, texts [][]byte, author, why string) ([]Edit, error) {
 	edits, err := g.Plan(ctx, texts)
 	if err != nil {
 		return edits, err
 	}
+	return edits, g.Publish(ctx, edits, author, why)
+}
+
+// Publish publishes what was planned in one transaction: all of it or nothing. Every replica sees it at once. It is
+// refused where one of the documents was published by somebody else since it was planned.
+func (g *Gateway) Publish(ctx context.Context, edits []Edit, author, why string) error {
 	now := g.now()
-	err = g.store.InTx(ctx, func(tx *store.Tx) error {
+	err := g.store.InTx(ctx, func(tx *store.Tx) error {
 		for _, e := range edits {
 			if e.Change == "unchanged" {
 				continue
@@ -143,15 +149,22 @@ func (g *Gateway) Apply(ctx context.Context, texts [][]byte, author, why string)
 		return nil
 	})
 	if err != nil {
-		return edits, err
+		return err
 	}
-	return edits, g.reload(ctx)
+	return g.reload(ctx)
 }
 
 func publish(ctx context.Context, tx *store.Tx, e Edit, author, why string, now time.Time) error {
+	newest, err := tx.Document(ctx, e.Kind, e.Name, 0)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
 	d, err := tx.PutDocument(ctx, store.Document{Kind: e.Kind, Name: e.Name, Text: e.After, Author: author, Why: why, At: now})
 	if err != nil {
 		return err
+	}
+	if (newest.Version != e.Version && !newest.Deleted) || d.Version > newest.Version+1 {
+		return errors.New("somebody published it since this was planned; plan it again")
 	}
 	switch e.Kind {
 	case kindPeople:

@@ -394,3 +394,34 @@ func FuzzConnection(f *testing.F) {
 func inKey(text []byte) bool {
 	return bytes.Count(text, []byte(canary)) != bytes.Count(text, []byte("{value: "+canary))
 }
+
+func TestPublishRefusesWhatSomebodyElsePublishedMeanwhile(t *testing.T) {
+	t.Parallel()
+	g := newTestGateway(t)
+	plan := func(people string) []Edit {
+		t.Helper()
+		edits, err := g.Plan(t.Context(), texts("kind: People\nname: staff\npeople: ["+people+"]\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return edits
+	}
+	first, second := plan("{name: kim, mail: kim@corp.example}"), plan("{name: lee, mail: lee@corp.example}")
+	publish := func(edits []Edit) error { return g.Publish(t.Context(), edits, "admin", "for a test") }
+	if err := publish(first); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish(second); err == nil || !strings.Contains(err.Error(), "plan it again") {
+		t.Errorf("a new document that another admin published before: %v", err)
+	}
+	third, fourth := plan("{name: lee, mail: lee@corp.example}"), plan("{name: max, mail: max@corp.example}")
+	if err := publish(third); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish(fourth); err == nil || !strings.Contains(err.Error(), "People staff: somebody published it") {
+		t.Errorf("an update of another version: %v", err)
+	}
+	if err := publish(plan("{name: max, mail: max@corp.example}")); err != nil {
+		t.Errorf("planned again: %v", err)
+	}
+}

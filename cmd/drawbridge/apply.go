@@ -49,8 +49,8 @@ func (c *applyCommand) Run(s *surroundings) error {
 	if !c.Yes && !agree(s.stdout, os.Stdin) {
 		return errors.New("nothing was applied; --yes applies without asking")
 	}
-	if _, err := g.Apply(s.ctx, docs.texts(), author(), c.Why); err != nil {
-		return docs.locate(err)
+	if err := g.Publish(s.ctx, edits, author(), c.Why); err != nil {
+		return err
 	}
 	_, err = fmt.Fprintf(s.stdout, "Applied %d of %s.\n", changed, count(len(edits), "document"))
 	return err

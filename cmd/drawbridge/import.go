@@ -60,8 +60,7 @@ func (c *importPeopleCommand) Run(s *surroundings) error {
 	if !c.Yes && !agree(s.stdout, os.Stdin) {
 		return errors.New("nothing was imported; --yes imports without asking")
 	}
-	_, err = g.Apply(s.ctx, [][]byte{document}, author(), c.Why)
-	return err
+	return g.Publish(s.ctx, edits, author(), c.Why)
 }
 
 func (c *importPeopleCommand) fromDirectory(s *surroundings) error {

@@ -26,6 +26,8 @@ var mayImport = map[string][]string{
 	"connectors/markdown":      {},
 	"connectors/builtin":       {"connectors"},
 	"connectors/connectortest": {"connectors", "connectors/verify"},
+	"connectors/freshdesk":     {"connectors", "connectors/markdown", "connectors/freshworks"},
+	"connectors/freshservice":  {"connectors", "connectors/markdown", "connectors/freshworks"},
 	"connectors/preset":        {"connectors", "mapping"},
 	"connectors/webhook":       {"connectors", "mapping"},
 	"mapping":                  {},
@@ -33,12 +35,15 @@ var mayImport = map[string][]string{
 	"store":                    {"migrations"},
 	"store/storetest":          {"store", "migrations"},
 	"migrations":               {},
+
+	"connectors/freshdesk/freshdeskstandin":       {"connectors/standin", "connectors/freshworks/freshworksstandin"},
+	"connectors/freshservice/freshservicestandin": {"connectors/standin", "connectors/freshworks/freshworksstandin"},
 }
 
 // vendorMayImport is for the vendors' folders, which are not listed one by one, standInMayImport for the stand-ins below
 // them: they share nothing with what they stand in front of.
 var (
-	vendorMayImport  = []string{"connectors", "connectors/markdown", "connectors/freshworks"}
+	vendorMayImport  = []string{"connectors", "connectors/markdown"}
 	standInMayImport = []string{"connectors/standin"}
 )
 

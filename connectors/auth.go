@@ -98,9 +98,16 @@ func (a ClientCredentials) wrap(c *Client) http.RoundTripper {
 	return &tokenTripper{client: c, auth: a}
 }
 
+// grant is a way of its own to get access tokens.
+type grant interface {
+	fetch(ctx context.Context, c *Client) (*accessToken, error)
+}
+
 type tokenTripper struct {
 	client *Client
 	auth   ClientCredentials
+	owner  *PasswordGrant // whose password is sent along; nil: the client asks for itself
+	grant  grant          // in place of auth; nil: there is none
 
 	mu     sync.Mutex
 	token  *accessToken
@@ -196,11 +203,19 @@ func (t *tokenTripper) renew(ctx context.Context, f *flight) {
 }
 
 func (t *tokenTripper) fetch(ctx context.Context) (*accessToken, error) {
+	if t.grant != nil {
+		return t.grant.fetch(ctx, t.client)
+	}
 	secret, err := t.client.vault.Reveal(t.auth.Secret)
 	if err != nil {
 		return nil, &Error{Kind: Unwell, Err: fmt.Errorf("client secret: %w", err)}
 	}
 	config := clientcredentials.Config{ClientID: t.auth.ID, ClientSecret: secret, TokenURL: t.auth.TokenURL, Scopes: t.auth.Scopes, AuthStyle: oauth2.AuthStyleInParams}
+	if t.owner != nil {
+		if config.EndpointParams, err = t.owner.params(t.client.vault); err != nil {
+			return nil, err
+		}
+	}
 	asked := t.client.now()
 	token, err := config.Token(context.WithValue(ctx, oauth2.HTTPClient, t.client.HTTP()))
 	if err != nil {
@@ -250,13 +265,15 @@ func (t *tokenTripper) fault(err error) *Error {
 	return &Error{Kind: Temporary, Err: errors.New("get access token: the answer holds no access token")}
 }
 
-// refusal words a refusal by the codes of RFC 6749 section 5.2, the only part of it that cannot hold anything else.
+// refusal words a refusal by the codes of RFC 6749 section 5.2, the only part of it that cannot hold anything else. Some
+// servers refuse with 200 and a code of their own.
 func refusal(r *oauth2.RetrieveError) string {
 	switch r.ErrorCode {
 	case "invalid_client", "unauthorized_client", "invalid_grant", "invalid_scope", "invalid_request", "unsupported_grant_type":
 		return "the token server refused: " + r.ErrorCode
 	}
-	if status := r.Response.StatusCode; status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden {
+	switch r.Response.StatusCode {
+	case http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 		return "the token server refused the client id or secret"
 	}
 	return ""

@@ -252,8 +252,11 @@ func hide(text string, req *http.Request, further map[string]Secret) string {
 		_, token, _ := strings.Cut(value, " ")
 		text = hideEach(text, value, token)
 		if pair, err := base64.StdEncoding.DecodeString(token); err == nil {
-			_, password, _ := strings.Cut(string(pair), ":")
+			user, password, _ := strings.Cut(string(pair), ":")
 			text = hideEach(text, string(pair), password)
+			if len(password) < 4 { // then the user is the credential
+				text = hideEach(text, user)
+			}
 		}
 	}
 	return text

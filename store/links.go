@@ -138,10 +138,11 @@ func (q Queries) Link(ctx context.Context, id string) (Link, error) {
 	return l, wrap("read link", err)
 }
 
-// LinkByRef reads the link of a ticket: the oldest, should there be several.
+// LinkByRef reads the link of a ticket: the oldest, should there be several; one whose ticket is gone only where there
+// is no other, for a desk may give an id again.
 func (q Queries) LinkByRef(ctx context.Context, desk, refID string) (Link, error) {
 	l, err := one(ctx, q, (*Link).fields, `SELECT `+linkColumns+` FROM links
-		WHERE desk = $1 AND ref_id = $2 AND ref_id <> '' ORDER BY id LIMIT 1`, desk, text(refID))
+		WHERE desk = $1 AND ref_id = $2 AND ref_id <> '' ORDER BY CASE WHEN state = 'gone' THEN 1 ELSE 0 END, id LIMIT 1`, desk, text(refID))
 	return l, wrap("read link of ticket", err)
 }
 

@@ -86,3 +86,34 @@ func TestLinks(t *testing.T) {
 		wantErr(t, "LinkByRef of no ticket", err, store.ErrNotFound)
 	})
 }
+
+func TestIDOfATicketThatIsGoneMayComeAgain(t *testing.T) {
+	t.Parallel()
+	storetest.Engines(t, func(t *testing.T, engine string) {
+		s := storetest.New(t, engine)
+		var ids []string
+		for _, request := range []string{"r1", "r2", "r3"} {
+			link := store.Link{CaseID: openCase(t, s, request), Desk: "jira", Slot: "main", Key: "k-" + request, CreatedAt: start}
+			in(t, s, func(tx *store.Tx) error {
+				l, _, err := tx.AddLink(t.Context(), link)
+				ids = append(ids, l.ID)
+				return err
+			})
+		}
+		set := func(id string) error {
+			return s.InTx(t.Context(), func(tx *store.Tx) error { return tx.SetLinkRef(t.Context(), id, store.Ref{ID: "7"}, start) })
+		}
+		if err := set(ids[0]); err != nil {
+			t.Fatal(err)
+		}
+		wantErr(t, "while the first has its ticket", set(ids[1]), store.ErrConflict)
+		in(t, s, func(tx *store.Tx) error { return tx.SetLinkState(t.Context(), ids[0], store.LinkGone) })
+		if err := set(ids[1]); err != nil {
+			t.Fatal(err)
+		}
+		if l, err := s.LinkByRef(t.Context(), "jira", "7"); err != nil || l.ID != ids[1] {
+			t.Errorf("the ticket belongs to %+v, %v; want the second", l, err)
+		}
+		wantErr(t, "while the second has it", set(ids[2]), store.ErrConflict)
+	})
+}

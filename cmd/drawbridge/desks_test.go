@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +30,18 @@ type desk struct {
 	approved, denied string                          // statuses
 	hooked           bool                            // it tells of changes by itself
 	flush            func(ctx context.Context) error // sends the webhooks of a stand-in; nil where the desk does
+
+	// What only some desks let a test do. Who is kim, lee, max, robot (an automation), stranger (nobody we know) or bridge
+	// (our own account).
+	others []string                                                // who can move tickets besides kim, lee and max
+	edit   func(t testing.TB, who, id string)                      // changes the subject
+	note   func(t testing.TB, who, id, text string)                // comments
+	clone  func(t testing.TB, who, id string) (clone string)       // with our key, where the desk lets one copy it
+	swap   func(t testing.TB, a, b string)                         // the keys of two tickets
+	remove func(t testing.TB, who, id string)                      // deletes a ticket
+	forge  func(t testing.TB, ticket string) (body, header string) // a notice that ticket is approved, with a wrong signature
+	cut    func()                                                  // the next create takes effect and its answer is lost
+	opened func() int                                              // tickets there are
 }
 
 // TestRequestTrackerDecides goes the whole way with a real Request Tracker: its signed notices alone bring decisions.
@@ -46,6 +60,25 @@ func TestRequestTrackerDecides(t *testing.T) {
 			// Texts are in base64 one by one, and as they are in the list.
 			return server.Act(t, "kim", http.MethodGet, "ticket/"+id+"/attachments?fields=Content&per_page=100", nil)
 		},
+		edit: func(t testing.TB, who, id string) {
+			server.Act(t, who, http.MethodPut, "ticket/"+id, map[string]any{"Subject": "something else"})
+		},
+		note: func(t testing.TB, who, id, text string) {
+			server.Act(t, who, http.MethodPost, "ticket/"+id+"/comment", map[string]any{"Content": text, "ContentType": "text/plain"})
+		},
+		clone: func(t testing.TB, _, id string) string {
+			return read(t, server.Act(t, "root", http.MethodPost, "ticket", map[string]any{
+				"Queue": "Access", "Subject": "the same", "CustomFields": map[string]any{keyField: keyOf(server.Act(t, "root", http.MethodGet, "ticket/"+id, nil))},
+			}), "id")
+		},
+		swap: func(t testing.TB, a, b string) {
+			keys := map[string]string{a: keyOf(server.Act(t, "root", http.MethodGet, "ticket/"+b, nil)), b: keyOf(server.Act(t, "root", http.MethodGet, "ticket/"+a, nil))}
+			for id, key := range keys {
+				server.Act(t, "root", http.MethodPut, "ticket/"+id, map[string]any{"CustomFields": map[string]any{keyField: key}})
+			}
+		},
+		remove: func(t testing.TB, _, id string) { server.Move(t, "root", id, "deleted") },
+		forge:  forged(`{"ticket":%s,"transaction":1}`),
 	})
 }
 
@@ -63,86 +96,86 @@ func TestRedmineDecides(t *testing.T) {
 		comments: func(t *testing.T, id string) string {
 			return server.Act(t, "kim", http.MethodGet, "issues/"+id+".json?include=journals", nil)
 		},
+		edit: func(t testing.TB, _, id string) {
+			server.Act(t, "admin", http.MethodPut, "issues/"+id+".json", map[string]any{"issue": map[string]any{"subject": "something else"}})
+		},
+		note: func(t testing.TB, who, id, text string) {
+			server.Act(t, who, http.MethodPut, "issues/"+id+".json", map[string]any{"issue": map[string]any{"notes": text}})
+		},
+		clone: func(t testing.TB, _, id string) string {
+			var answer struct {
+				Issue struct {
+					Project, Tracker struct{ ID int }
+					Fields           []struct {
+						ID    int
+						Value any
+					} `json:"custom_fields"`
+				}
+			}
+			must(t, json.Unmarshal([]byte(server.Act(t, "admin", http.MethodGet, "issues/"+id+".json", nil)), &answer))
+			var fields []any
+			for _, f := range answer.Issue.Fields {
+				fields = append(fields, map[string]any{"id": f.ID, "value": f.Value})
+			}
+			return read(t, server.Act(t, "admin", http.MethodPost, "issues.json", map[string]any{"issue": map[string]any{
+				"project_id": answer.Issue.Project.ID, "tracker_id": answer.Issue.Tracker.ID, "subject": "the same", "custom_fields": fields,
+			}}), "issue", "id")
+		},
+		remove: func(t testing.TB, _, id string) {
+			server.Act(t, "admin", http.MethodDelete, "issues/"+id+".json", nil)
+		},
+		forge: forged(`{"issue":%s,"journal":1}`),
 	})
+}
+
+const keyField = "Drawbridge Key"
+
+// keyOf finds our key in an answer of a desk.
+func keyOf(answer string) string { return regexp.MustCompile(`lnk-[a-z0-9]+`).FindString(answer) }
+
+// read gives one value of an answer in JSON.
+func read(t testing.TB, answer string, path ...string) string {
+	t.Helper()
+	var v any
+	must(t, json.Unmarshal([]byte(answer), &v))
+	for _, name := range path {
+		object, ok := v.(map[string]any)
+		if !ok {
+			t.Fatalf("there is no %v in %s", path, answer)
+		}
+		v = object[name]
+	}
+	return fmt.Sprint(v)
+}
+
+// forged is a notice as a desk script sends it, signed with another secret.
+func forged(body string) func(testing.TB, string) (string, string) {
+	return func(_ testing.TB, ticket string) (string, string) {
+		return fmt.Sprintf(body, ticket), "X-Drawbridge-Signature: sha256=" + strings.Repeat("0", 64)
+	}
 }
 
 func value(secret string) string { return fmt.Sprintf("{value: %q}", secret) }
 
-// decideAt publishes the documents of a desk and has people decide there.
+// decideAt publishes the documents of a desk, has people decide there, and then tries to get around them.
 func (c *check) decideAt(t *testing.T, d desk) {
 	t.Helper()
-	docs := documented(t, d.name)
-	every := "watch: {every: 1s}"
-	if d.hooked {
-		every = "watch: {every: 1h}"
-	}
-	for i, text := range docs {
-		text = d.settings.Replace(text)
-		if strings.HasPrefix(text, "kind: Connection") {
-			text = text[:strings.Index(text, "watch:")] + every + "\ndelivery: {timeout: 20s, first: 200ms}\noutbound: {allow_hosts: [127.0.0.1]}\n"
-		}
-		docs[i] = text
-	}
-	people := c.published(t, "People", "staff")
-	for _, login := range []string{"kim", "lee", "max"} {
-		people = strings.Replace(people, "jira: [acc-"+login+"]", fmt.Sprintf("jira: [acc-%s], %s: [%q]", login, d.name, d.accounts(login)), 1)
-	}
-	c.apply(t, append(docs, people)...)
-
-	patiently := func(f func() error) error {
-		return c.patiently(func() error {
-			if d.flush != nil {
-				if err := d.flush(c.ctx); err != nil {
-					return err
-				}
-			}
-			return f()
-		})
-	}
-	ask := func() (id, ticket string) {
-		id = c.epm.RequestApplication(anaAsksForATool)
-		must(t, patiently(func() error {
-			view, err := c.caseOf(id)
-			if err != nil {
-				return err
-			}
-			if len(view.Tickets) != 1 || view.Tickets[0].Ticket == "" {
-				return fmt.Errorf("request %s has tickets %+v", id, view.Tickets)
-			}
-			ticket = strings.TrimPrefix(view.Tickets[0].Ticket, "#")
-			return nil
-		}))
-		return id, ticket
-	}
-	says := func(ticket, words string) error {
-		if !strings.Contains(d.comments(t, ticket), words) {
-			return fmt.Errorf("nothing on ticket %s says %q", ticket, words)
-		}
-		return nil
-	}
-	told := func(id, ticket, decision string) {
-		must(t, patiently(func() error {
-			told := c.epm.Decisions(id)
-			if len(told) != 1 || told[0].Decision != decision {
-				return fmt.Errorf("EPM was told %+v, want %s once", told, decision)
-			}
-			return says(ticket, "accepted by epm")
-		}))
-	}
-
-	id, ticket := ask()
+	o := openOffice(t, c, d)
+	id, ticket := o.ask(anaAsksForATool)
 	d.move(t, "kim", ticket, d.approved)
-	told(id, ticket, "Approved")
+	o.told(id, ticket, "Approved")
 
-	id, ticket = ask()
+	id, ticket = o.ask(anaAsksForATool)
 	d.move(t, "lee", ticket, d.denied)
-	told(id, ticket, "Denied")
+	o.told(id, ticket, "Denied")
 
 	// Max may move tickets, but not decide.
-	id, ticket = ask()
+	id, ticket = o.ask(anaAsksForATool)
 	d.move(t, "max", ticket, d.approved)
-	must(t, patiently(func() error { return says(ticket, "not among those who may decide") }))
+	must(t, o.patiently(func() error { return o.says(ticket, "not among those who may decide") }))
 	must(t, c.silent(id))
+
+	o.attacks()
 }
 
 // patiently waits for f: desks that others wrote take their time.

@@ -8,7 +8,7 @@ import (
 func TestDeskScriptTellsTheAddressAndNoSecret(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
-	for _, desk := range []string{"rt", "redmine"} {
+	for _, desk := range []string{"rt", "redmine", "freshdesk", "freshservice", "servicedeskplus", "servicenow"} {
 		text := p.fine("desk-script", desk, "--url", "https://b.example/x", "--name", "desk2")
 		if !strings.Contains(text, "https://b.example/x/in/desk2") || strings.Contains(text, "bridge.example.com") {
 			t.Errorf("the script of %s does not call the address:\n%s", desk, text)

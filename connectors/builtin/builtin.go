@@ -7,22 +7,32 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors/datatheorem"
 	"github.com/drawbridge-itsm/drawbridge/connectors/elimity"
 	"github.com/drawbridge-itsm/drawbridge/connectors/epm"
+	"github.com/drawbridge-itsm/drawbridge/connectors/freshdesk"
+	"github.com/drawbridge-itsm/drawbridge/connectors/freshservice"
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira"
 	"github.com/drawbridge-itsm/drawbridge/connectors/redmine"
 	"github.com/drawbridge-itsm/drawbridge/connectors/rt"
+	"github.com/drawbridge-itsm/drawbridge/connectors/servicedeskplus"
+	"github.com/drawbridge-itsm/drawbridge/connectors/servicenow"
 	"github.com/drawbridge-itsm/drawbridge/connectors/webhook"
+	"github.com/drawbridge-itsm/drawbridge/connectors/zendesk"
 )
 
 // Vendors returns a new configuration for each vendor, by the name that Connection documents use.
 func Vendors() map[string]func() connectors.Config {
 	return map[string]func() connectors.Config{
-		"apono":       apono.New,
-		"datatheorem": datatheorem.New,
-		"elimity":     elimity.New,
-		"epm":         epm.New,
-		"jira":        jira.New,
-		"redmine":     redmine.New,
-		"rt":          rt.New,
-		"webhook":     webhook.New,
+		"apono":           apono.New,
+		"datatheorem":     datatheorem.New,
+		"elimity":         elimity.New,
+		"epm":             epm.New,
+		"freshdesk":       freshdesk.New,
+		"freshservice":    freshservice.New,
+		"jira":            jira.New,
+		"redmine":         redmine.New,
+		"rt":              rt.New,
+		"servicedeskplus": servicedeskplus.New,
+		"servicenow":      servicenow.New,
+		"webhook":         webhook.New,
+		"zendesk":         zendesk.New,
 	}
 }

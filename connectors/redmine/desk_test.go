@@ -137,7 +137,7 @@ func snapshot(t *testing.T, w *world) {
 		}
 		steps = append(steps, step{h.Field, h.From, h.To})
 	}
-	for _, want := range []step{{"Department", "Sales", "Finance"}, {"subject", request().Summary, "by Kim"}, {"status", "New", "Approved"}} {
+	for _, want := range []step{{"Department", "Sales", "Finance"}, {"summary", request().Summary, "by Kim"}, {"status", "New", "Approved"}} {
 		if !slices.Contains(steps, want) {
 			t.Errorf("steps %v, want %v among them", steps, want)
 		}

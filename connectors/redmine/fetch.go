@@ -31,10 +31,16 @@ func (c *connector) Fetch(ctx context.Context, ref connectors.Ref) (connectors.S
 	if !leadsTo(i) {
 		return connectors.Snapshot{}, temporarily("read issue: its history does not lead to the status it has")
 	}
+	var priorities []named
+	if touched(i, priorityDetail) {
+		if priorities, err = c.priorities(ctx); err != nil {
+			return connectors.Snapshot{}, err
+		}
+	}
 	creator := i.Author.account(me)
 	out := connectors.Snapshot{
 		Ref: c.ref(i.ID), Ours: creator.Ours && !reassigned(i), Status: i.Status.Name, Category: "open", Summary: i.Subject, Priority: i.Priority.Name,
-		Description: i.Description, Fields: simple(i), Creator: creator, Created: i.Created.UTC(), Updated: i.Updated.UTC(), History: steps(i, me, statuses),
+		Description: i.Description, Fields: simple(i), Creator: creator, Created: i.Created.UTC(), Updated: i.Updated.UTC(), History: steps(i, me, statuses, priorities),
 	}
 	if i.Status.Closed {
 		out.Category = "closed"
@@ -64,8 +70,24 @@ func (c *connector) statuses(ctx context.Context) ([]status, error) {
 	return answer.All, nil
 }
 
-// statusDetail is what a step of the status is called in a journal.
-const statusDetail = "status_id"
+// What the steps of fields are called in a journal that a snapshot calls otherwise.
+const (
+	statusDetail   = "status_id"
+	subjectDetail  = "subject"
+	priorityDetail = "priority_id"
+)
+
+// touched tells whether a field was ever changed.
+func touched(i issue, detail string) bool {
+	return slices.ContainsFunc(i.Journals, func(j journal) bool {
+		for _, d := range j.Details {
+			if d.Property == "attr" && d.Name == detail {
+				return true
+			}
+		}
+		return false
+	})
+}
 
 // leadsTo tells whether the last step of the status ends where the ticket is.
 func leadsTo(i issue) bool {
@@ -87,7 +109,7 @@ func ordered(journals []journal) []journal {
 }
 
 // steps are the changed fields. Files and relations are none.
-func steps(i issue, me user, statuses []status) []connectors.Step {
+func steps(i issue, me user, statuses []status, priorities []named) []connectors.Step {
 	names := map[string]string{}
 	for _, f := range i.CustomFields {
 		names[strconv.FormatInt(f.ID, 10)] = f.Name
@@ -96,6 +118,14 @@ func steps(i issue, me user, statuses []status) []connectors.Step {
 		for _, s := range statuses {
 			if strconv.FormatInt(s.ID, 10) == id {
 				return s.Name
+			}
+		}
+		return id
+	}
+	ranked := func(id string) string {
+		for _, p := range priorities {
+			if strconv.FormatInt(p.ID, 10) == id {
+				return p.Name
 			}
 		}
 		return id
@@ -109,6 +139,10 @@ func steps(i issue, me user, statuses []status) []connectors.Step {
 			switch {
 			case d.Property == "attr" && d.Name == statusDetail:
 				step.Field, step.From, step.To = "status", called(step.From), called(step.To)
+			case d.Property == "attr" && d.Name == subjectDetail:
+				step.Field = "summary"
+			case d.Property == "attr" && d.Name == priorityDetail:
+				step.Field, step.From, step.To = "priority", ranked(step.From), ranked(step.To)
 			case d.Property == "cf" && names[d.Name] != "":
 				step.Field = names[d.Name]
 			case d.Property == "cf":

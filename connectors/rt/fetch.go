@@ -110,8 +110,13 @@ func (c *connector) steps(t ticket, history []transaction) []connectors.Step {
 		case "Comment", "Correspond", "Create", "EmailRecord", "CommentEmailRecord":
 			continue
 		}
-		if field == "" {
+		switch field {
+		case "":
 			continue
+		case "Subject":
+			field = "summary"
+		case "Priority":
+			field = "priority"
 		}
 		out = append(out, connectors.Step{
 			ID: string(x.ID), At: x.Created.Time, By: c.account(x.Creator), Field: field, From: string(x.Old), To: string(x.New),

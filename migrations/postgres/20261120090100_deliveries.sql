@@ -22,7 +22,7 @@ CREATE TABLE links (
     UNIQUE (case_id, desk, slot)
 );
 -- A ticket belongs to one link.
-CREATE UNIQUE INDEX links_ref ON links (desk, ref_id) WHERE ref_id <> '';
+CREATE UNIQUE INDEX links_ref ON links (desk, ref_id) WHERE ref_id <> '' AND state <> 'gone';
 
 -- Outbox, history and dead letters in one. ready marks the head of a lane; the unique index on it is what keeps a
 -- lane from ever having two deliveries under way. event_id, link_id and decision_id are written in the transaction

@@ -1,0 +1,120 @@
+package freshworks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+)
+
+// progress is what a Watch cursor holds.
+type progress struct {
+	At   time.Time `json:"at"`             // everything updated before was told, by the desk's clock
+	Seen string    `json:"seen,omitempty"` // the open ticket that was looked at last
+}
+
+// Watch tells which of our tickets were updated since the cursor, looking back a little further each time because times
+// count in seconds and a change may show late; so a change comes several times, with the same id once its second is
+// over. Of the open tickets a few at a time are read one by one: those that are gone are told as changed, and so are
+// those with news that do not touch a ticket's time.
+func (d *Desk) Watch(ctx context.Context, since connectors.Cursor, open []connectors.Ref) ([]connectors.Change, connectors.Cursor, error) {
+	// The clock is read first: what changes while we look is told the next time.
+	now, err := d.Clock(ctx)
+	if err != nil {
+		return nil, since, err
+	}
+	if since == "" {
+		return nil, progress{At: now}.cursor(), nil
+	}
+	var from progress
+	if err := json.Unmarshal([]byte(since), &from); err != nil || from.At.IsZero() {
+		return nil, since, connectors.Permanently("watch: the cursor is not one of ours")
+	}
+	var out []connectors.Change
+	for _, k := range d.Kinds {
+		err := d.updated(ctx, k, from.At.Add(-d.Overlap), func(t Ticket) error {
+			if d.Key(k, t) != "" {
+				ref := d.Ref(k, t)
+				out = append(out, connectors.Change{Ref: ref, ID: changeID(ref.ID, t.Updated.UTC(), now), At: t.Updated.UTC()})
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, since, err
+		}
+	}
+	more, seen, err := d.lookAt(ctx, open, from.Seen, now)
+	if err != nil {
+		return nil, since, err
+	}
+	return append(out, more...), progress{At: now, Seen: seen}.cursor(), nil
+}
+
+// settle is how long after a change another may still come in the same second, clocks that differ a little included.
+const settle = 5 * time.Second
+
+// changeID is the same for what is the same change. Times count in seconds: while a second is not long over, more may
+// have happened in it every time we look, so a change gets its last id once it is.
+func changeID(id string, at, now time.Time) string {
+	text := id + "@" + at.UTC().Format(time.RFC3339)
+	if now.Sub(at) < settle {
+		text += "@" + now.UTC().Format(time.RFC3339Nano)
+	}
+	return text
+}
+
+func (p progress) cursor() connectors.Cursor {
+	text, _ := json.Marshal(p) // a time and a text always encode
+	return connectors.Cursor(text)
+}
+
+// lookAt reads the next open tickets one by one, and tells up to which one it looked.
+func (d *Desk) lookAt(ctx context.Context, open []connectors.Ref, after string, now time.Time) ([]connectors.Change, string, error) {
+	var out []connectors.Change
+	seen := ""
+	for _, ref := range d.round(open, after) {
+		seen = ref.ID
+		k, id, err := d.Handle(ref)
+		if err != nil {
+			continue
+		}
+		t, err := d.Read(ctx, k, id)
+		if errors.Is(err, connectors.ErrNotFound) {
+			out = append(out, connectors.Change{Ref: ref, ID: ref.ID + "@gone@" + now.Truncate(time.Hour).Format(time.RFC3339)}) // told again later, should the desk have erred
+			continue
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		if d.News == nil {
+			continue
+		}
+		news, err := d.News(ctx, k, t)
+		if err != nil {
+			return nil, "", err
+		}
+		if news != "" {
+			out = append(out, connectors.Change{Ref: d.Ref(k, t), ID: ref.ID + "@" + news})
+		}
+	}
+	return out, seen, nil
+}
+
+// round is the next open tickets after the one given, from the start again behind the last.
+func (d *Desk) round(open []connectors.Ref, after string) []connectors.Ref {
+	sorted := slices.Clone(open)
+	slices.SortFunc(sorted, func(a, b connectors.Ref) int { return strings.Compare(a.ID, b.ID) })
+	sorted = slices.CompactFunc(sorted, func(a, b connectors.Ref) bool { return a.ID == b.ID })
+	if len(sorted) <= d.Batch {
+		return sorted
+	}
+	at := slices.IndexFunc(sorted, func(r connectors.Ref) bool { return r.ID > after })
+	if at < 0 {
+		at = 0
+	}
+	return sorted[at:min(at+d.Batch, len(sorted))]
+}

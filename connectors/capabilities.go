@@ -52,6 +52,12 @@ type (
 	Receiver interface {
 		Receive(ctx context.Context, r Request) (Received, error)
 	}
+	// Subscriber asks its vendor for webhooks and keeps them alive. notices is the address our webhooks are received at.
+	// It is called by the one replica that works the connection, at first and whenever the time it returned has passed;
+	// called twice, it leaves one webhook.
+	Subscriber interface {
+		Subscribe(ctx context.Context, notices string) (again time.Duration, err error)
+	}
 	// Directory tells a person's groups by their account, and the people a desk knows.
 	Directory interface {
 		Groups(ctx context.Context, account string) ([]string, error)
@@ -61,7 +67,7 @@ type (
 	Sender interface {
 		Send(ctx context.Context, rs []Record) ([]Result, error)
 	}
-	// Decider tells a source what was decided.
+	// Decider tells a source what was decided. *Kept says that this decision has nobody who could be told.
 	Decider interface {
 		Decide(ctx context.Context, d Decision) error
 	}
@@ -72,6 +78,18 @@ type (
 	// StateReader asks a source what it knows of the request a decision is about.
 	StateReader interface {
 		State(ctx context.Context, d Decision) (State, error)
+	}
+	// Poller asks a source what became of requests, for webhooks that were lost or that it does not send. Each decision
+	// stands for a request: what was decided here, or Pending, and when; without a decision, when its case was opened.
+	// Poll returns what is news as events, like those its webhooks bring, and does so for what it learned before it
+	// failed. It may tell the same again. One request that cannot be asked about must not keep it from the others.
+	Poller interface {
+		Poll(ctx context.Context, about []Decision) ([]Event, error)
+	}
+	// Follower is a Poller that also looks whether what was approved came to pass: it is asked about such requests for
+	// as long after the decision, until it tells of ChangeMade.
+	Follower interface {
+		Follows() time.Duration
 	}
 	// Emitter lists the event kinds a source sends, with the fields of their data, for rules to be checked against.
 	Emitter interface {
@@ -322,6 +340,19 @@ func AsReceiver(c Connector) (Receiver, bool) { r, ok := c.(Receiver); return r,
 
 func AsWatcher(c Connector) (Watcher, bool) { w, ok := c.(Watcher); return w, ok }
 
+// AsPoller also tells for how long after an approval it wants to be asked on; 0: not at all.
+func AsPoller(c Connector) (p Poller, follows time.Duration, ok bool) {
+	if p, ok = c.(Poller); !ok {
+		return nil, 0, false
+	}
+	if f, can := c.(Follower); can {
+		follows = f.Follows()
+	}
+	return p, follows, true
+}
+
+func AsSubscriber(c Connector) (Subscriber, bool) { s, ok := c.(Subscriber); return s, ok }
+
 func AsDirectory(c Connector) (Directory, bool) { d, ok := c.(Directory); return d, ok }
 
 func AsDescriber(c Connector) (Describer, bool) { d, ok := c.(Describer); return d, ok }
@@ -390,7 +421,9 @@ func Capabilities(c Connector) []string {
 	_, receives := AsReceiver(c)
 	_, watches := AsWatcher(c)
 	_, describes := AsDescriber(c)
+	_, subscribes := AsSubscriber(c)
 	_, knowsPeople := AsDirectory(c)
+	_, _, polls := AsPoller(c)
 	_, samples := c.(Sampler)
 	var can []string
 	for _, one := range []struct {
@@ -398,9 +431,9 @@ func Capabilities(c Connector) []string {
 		has  bool
 	}{
 		{"receive", receives}, {"create", Can(c, Create)}, {"find", CanFind(c)}, {"update", Can(c, Update)}, {"comment", Can(c, Comment)},
-		{"transition", Can(c, Transition)}, {"attach", Can(c, Attach)}, {"fetch", CanFetch(c)}, {"watch", watches}, {"describe", describes},
+		{"transition", Can(c, Transition)}, {"attach", Can(c, Attach)}, {"fetch", CanFetch(c)}, {"watch", watches}, {"subscribe", subscribes}, {"describe", describes},
 		{"directory", knowsPeople}, {"send", Can(c, Send)}, {"decide", Can(c, Decide)}, {"revoke", Can(c, Revoke)}, {"state", CanAskState(c)},
-		{"sample", samples},
+		{"poll", polls}, {"sample", samples},
 	} {
 		if one.has {
 			can = append(can, one.name)

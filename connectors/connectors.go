@@ -31,6 +31,7 @@ type Env struct {
 	Client *Client          // the only way out; limits, proxy, CA and address rules are set on it
 	Log    *slog.Logger     // already carries the connection
 	Now    func() time.Time // the clock
+	Keep   Keeper           // remembers what changes by itself; nil where there is no database
 }
 
 // Connector is all a vendor must do: tell whether the connection works, and name what is missing (a permission, a
@@ -56,7 +57,15 @@ type Event struct {
 	URL       string         `json:"url,omitempty"`
 	Decision  *Told          `json:"decision,omitempty"` // set on kinds that report a decision
 	Data      map[string]any `json:"data,omitempty"`
-	Test      bool           `json:"test,omitempty"` // a sample, marked as such by us
+	Test      bool           `json:"test,omitempty"`   // a sample, marked as such by us
+	Polled    bool           `json:"polled,omitempty"` // found by asking, marked as such by us
+	Part      *Part          `json:"-"`                // what of the request is its own; nil: all of it
+}
+
+// Part is what of a request is one event's own, where the request carries several: what is kept of it.
+type Part struct {
+	Body        []byte
+	ContentType string
 }
 
 // Kinds of events. Rules use them across vendors.
@@ -75,6 +84,7 @@ const (
 	FindingDismissed   = "finding.dismissed"
 	AssetDiscovered    = "asset.discovered"
 	ChangeRequested    = "change.requested"
+	ChangeMade         = "change.made" // the source shows that what was asked for is so now; Subject says by what
 	Audit              = "audit"
 	Anomaly            = "anomaly"
 	IntegrationWarning = "integration.warning"

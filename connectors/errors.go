@@ -89,6 +89,12 @@ type Malformed struct{ Reason string }
 
 func (m *Malformed) Error() string { return m.Reason }
 
+// Kept is what Decide returns where the vendor has no way to be told: nothing was sent, and the decision stands in our
+// record alone. Why is shown on the ticket, as a sentence without its full stop.
+type Kept struct{ Why string }
+
+func (k *Kept) Error() string { return k.Why }
+
 // WrongType is what Receive returns for a media type it does not read; it is answered 415. Advice says what to set at
 // the sender.
 type WrongType struct{ Advice string }

@@ -13,6 +13,7 @@ type Verification struct {
 	Token            *TokenCheck       `yaml:"token,omitempty"`
 	HMAC             *HMACCheck        `yaml:"hmac,omitempty"`
 	StandardWebhooks *StandardWebhooks `yaml:"standard_webhooks,omitempty"`
+	JWT              *JWTCheck         `yaml:"jwt,omitempty"`
 	OAuth            *OAuthCheck       `yaml:"oauth,omitempty"`
 	Certificate      *CertificateCheck `yaml:"certificate,omitempty"`
 	Issuer           *IssuerCheck      `yaml:"issuer,omitempty"`
@@ -59,6 +60,13 @@ type HMACCheck struct {
 type StandardWebhooks struct {
 	Window  time.Duration `yaml:"window"`
 	Secrets []Secret      `yaml:"secrets"` // whsec_... or base64
+}
+
+// JWTCheck wants a JWT as the bearer token, signed by HS256 with one of the secrets, which have 32 bytes at least. It
+// proves who sends and not what: the body is not signed.
+type JWTCheck struct {
+	Skew    time.Duration `yaml:"skew"` // how far the sender's clock may be off; default 1m
+	Secrets []Secret      `yaml:"secrets"`
 }
 
 // OAuthCheck wants an access token that our own token endpoint gave to this client: by the client credentials grant

@@ -185,11 +185,15 @@ func arrival(c *connection, r connectors.Request, e connectors.Event) store.Arri
 
 // arrivalOf is arrival for an event whose normalised form was written already.
 func arrivalOf(c *connection, r connectors.Request, e connectors.Event, normal json.RawMessage) store.Arrival {
+	body, contentType := r.Body, r.Header.Get("Content-Type")
+	if e.Part != nil { // a batch is not kept whole with each of its events
+		body, contentType = e.Part.Body, e.Part.ContentType
+	}
 	return store.Arrival{
 		Parent: e.Parent,
 		Event: store.Event{
 			Connection: c.doc.Name, Dedupe: e.Dedupe, Kind: e.Kind, Tenant: e.Tenant, RequestID: e.RequestID,
-			ReceivedAt: r.Time, Body: r.Body, ContentType: r.Header.Get("Content-Type"), Normal: normal, Test: e.Test,
+			ReceivedAt: r.Time, Body: body, ContentType: contentType, Normal: normal, Test: e.Test,
 		},
 		Case: store.Case{
 			Connection: c.doc.Name, Tenant: e.Tenant, RequestID: e.RequestID, Kind: e.Kind,

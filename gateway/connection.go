@@ -56,7 +56,7 @@ type DeliverySettings struct {
 	Longest     time.Duration `yaml:"longest"`     // longest pause; default 15m
 }
 
-// WatchSettings say how often a desk is asked what changed, beside its webhooks.
+// WatchSettings say how often a desk is asked what changed, and a source what became of requests, beside their webhooks.
 type WatchSettings struct {
 	Every time.Duration `yaml:"every"` // default 30s; negative: never
 }
@@ -106,7 +106,8 @@ type opener struct {
 	log     *slog.Logger
 	now     func() time.Time
 	hashes  *verify.Hashes
-	tokens  *tokens // nil: nothing is received
+	tokens  *tokens                                   // nil: nothing is received
+	keep    func(connection string) connectors.Keeper // nil: nothing can be kept
 }
 
 // open decodes and checks one document and builds its connector. Secrets given as {value: ...} are sealed; the text
@@ -223,7 +224,11 @@ func (o opener) build(ctx context.Context, doc ConnectionDoc) (*connection, erro
 		return nil, err
 	}
 	c := &connection{doc: doc}
-	c.connector, err = config.Open(connectors.Env{Name: doc.Name, Client: client, Log: o.log.With("connection", doc.Name), Now: o.now})
+	surroundings := connectors.Env{Name: doc.Name, Client: client, Log: o.log.With("connection", doc.Name), Now: o.now}
+	if o.keep != nil {
+		surroundings.Keep = o.keep(doc.Name)
+	}
+	c.connector, err = config.Open(surroundings)
 	if err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}

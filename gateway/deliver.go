@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,6 +36,9 @@ func (w *worker) deliver(ctx context.Context, conn *connection, d store.Delivery
 	r := w.call(ctx, conn, d)
 	w.leave()
 	fenced, err := w.g.results.add(ctx, r)
+	if errors.Is(err, store.ErrConflict) && r.created() {
+		fenced, err = w.g.results.add(ctx, w.foreign(conn, r))
+	}
 	if r.health != nil {
 		w.storing.Add(-1)
 	}
@@ -46,6 +50,20 @@ func (w *worker) deliver(ctx context.Context, conn *connection, d store.Delivery
 		w.log.Warn("result dropped: another worker has the delivery", "delivery", d.ID)
 	}
 	w.g.step("deliver.recorded")
+}
+
+// created tells whether the try opened a ticket, or found it.
+func (r *result) created() bool {
+	return r.action.Kind == connectors.Create && r.next.state == stateDelivered
+}
+
+// foreign is the result of a create whose ticket another link has: no link is ever moved to another ticket, so people
+// have to look at it.
+func (w *worker) foreign(conn *connection, r result) result {
+	r.err = connectors.Permanently("the desk says it is ticket %s, which belongs to another request already; look at both by hand, then replay or cancel", r.done.Ref.Key)
+	r.done, r.next = connectors.Done{}, w.outcome(conn, r.delivery, r.err, r.ended)
+	w.logAttempt(r.delivery, r.next, r.err, r.ended.Sub(r.started))
+	return r
 }
 
 func (w *worker) call(ctx context.Context, conn *connection, d store.Delivery) result {
@@ -159,7 +177,7 @@ func (w *worker) askSource(ctx context.Context, conn *connection, a connectors.A
 // outcome decides what happens next, with the few cases that are no faults of the vendor.
 func (w *worker) outcome(conn *connection, d store.Delivery, err error, now time.Time) next {
 	switch {
-	case errors.Is(err, errAlready):
+	case errors.Is(err, errAlready), untold(err) != "":
 		return conn.retry.after(d, nil, now, 0)
 	case errors.Is(err, errLooking):
 		pause := max(d.DoubtUntil.Sub(now)/3, conn.retry.First)
@@ -171,11 +189,19 @@ func (w *worker) outcome(conn *connection, d store.Delivery, err error, now time
 
 // countsAgainst tells whether an error speaks against the vendor as a whole.
 func countsAgainst(err error) bool {
-	if err == nil || errors.Is(err, errAlready) || errors.Is(err, errLooking) {
+	if err == nil || errors.Is(err, errAlready) || errors.Is(err, errLooking) || untold(err) != "" {
 		return false
 	}
 	e, ok := errors.AsType[*connectors.Error](err) // what is none of these is our own trouble
 	return ok && e.Kind == connectors.Temporary && (e.Status == 0 || e.Status >= 500)
+}
+
+// untold is why nobody could be told a decision; empty for every other outcome.
+func untold(err error) string {
+	if k, ok := errors.AsType[*connectors.Kept](err); ok {
+		return cmp.Or(k.Why, "it has no way to be told")
+	}
+	return ""
 }
 
 // storeResults writes the attempts, the deliveries' next states and what follows from them. The answer has an error
@@ -210,7 +236,7 @@ func (g *Gateway) storeResults(ctx context.Context, tx *store.Tx, results []resu
 func (g *Gateway) follow(ctx context.Context, tx *store.Tx, results []result) error {
 	var created []result
 	for _, r := range results {
-		if r.action.Kind == connectors.Create && r.next.state == stateDelivered {
+		if r.created() {
 			created = append(created, r)
 		}
 	}
@@ -223,7 +249,7 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, results []result) er
 		case r.action.Kind == connectors.Update && r.next.state == stateDelivered:
 			err = g.updated(ctx, tx, r.delivery, r.ended)
 		case (r.action.Kind == connectors.Decide || r.action.Kind == connectors.Revoke) && r.next.state != statePending:
-			err = g.posted(ctx, tx, r.delivery, r.next, r.fault(), r.ended)
+			err = g.posted(ctx, tx, r)
 		}
 		if err != nil {
 			return err

@@ -31,6 +31,9 @@
 // every write of a replica that lost it.
 //
 // door.go lets requests in, by the verification of their connection; oauth.go gives out the tokens some of them carry.
+// subscribe.go keeps webhooks alive that a connector asks its vendor for; keep.go remembers for connectors what changes by
+// itself.
+// poll.go asks sources what became of requests, for webhooks that were lost: what it finds is accepted like what they send.
 // Read accept.go, plan.go, deliver.go, receive.go and decide.go in this order. retry.go and judge decide what happens
 // next and are pure.
 package gateway

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/gateway/judge"
@@ -112,7 +113,7 @@ func (g *Gateway) decisionOf(ctx context.Context, tx *store.Tx, caseID string) (
 	if err != nil {
 		return nil, err
 	}
-	out := &judge.Decided{Outcome: judge.Outcome(d.Outcome), Link: d.LinkID, Claim: d.Claim, ByName: d.ByName, Posted: d.State == decisionPosted || d.State == decisionTold || d.State == decisionTest}
+	out := &judge.Decided{Outcome: judge.Outcome(d.Outcome), Link: d.LinkID, Claim: d.Claim, ByName: d.ByName, Posted: slices.Contains([]string{decisionPosted, decisionTold, decisionTest, decisionKept}, d.State)}
 	_, err = tx.RevocationOf(ctx, caseID)
 	out.Revoked = err == nil
 	if errors.Is(err, store.ErrNotFound) {

@@ -20,7 +20,7 @@ type Options struct {
 	Vault   *connectors.Vault
 	Log     *slog.Logger
 	Now     func() time.Time  // nil: the clock
-	BaseURL string            // where people and vendors reach us; used in texts
+	BaseURL string            // where people and vendors reach us
 	Holder  string            // names this replica among others; empty: drawn at random
 	Step    func(name string) // called at marked steps of the two flows, for fault injection; nil in production
 	Poll    time.Duration     // how often loops look for work without being woken; default 1s
@@ -34,6 +34,7 @@ type Gateway struct {
 	now     func() time.Time
 	holder  string
 	poll    time.Duration
+	baseURL string // empty: not known
 	step    func(string)
 	current atomic.Pointer[catalogue]
 	door    *door
@@ -65,13 +66,16 @@ func New(ctx context.Context, o Options) (*Gateway, error) {
 		o.Step = func(string) {}
 	}
 	g := &Gateway{
-		store: o.Store, log: o.Log, now: o.Now, holder: o.Holder, poll: o.Poll, step: o.Step,
+		store: o.Store, log: o.Log, now: o.Now, holder: o.Holder, poll: o.Poll, baseURL: o.BaseURL, step: o.Step,
 		door:    newDoor(o.Store, o.Now),
 		working: map[string]context.CancelFunc{},
 	}
 	g.commits = newCommitter(o.Store, "events", storeArrivals)
 	g.results = newCommitter(o.Store, "results", g.storeResults)
 	g.opener = opener{vendors: o.Vendors, vault: o.Vault, log: o.Log, now: o.Now, hashes: g.door.hashes, tokens: g.door.tokens}
+	g.opener.keep = func(connection string) connectors.Keeper {
+		return keeper{store: o.Store, vault: o.Vault, connection: connection, now: o.Now}
+	}
 	g.current.Store(emptyCatalogue())
 	if err := g.reload(ctx); err != nil {
 		return nil, err

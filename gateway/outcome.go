@@ -15,7 +15,8 @@ import (
 
 // posted writes what became of a post-back: the decision's state and a comment for the approver, in the transaction
 // that finishes the delivery.
-func (g *Gateway) posted(ctx context.Context, tx *store.Tx, delivery store.Delivery, n next, fault string, now time.Time) error {
+func (g *Gateway) posted(ctx context.Context, tx *store.Tx, r result) error {
+	delivery, n, fault, now := r.delivery, r.next, r.fault(), r.ended
 	d, err := tx.DecisionOf(ctx, delivery.CaseID)
 	if err != nil {
 		return fmt.Errorf("read decision: %w", err)
@@ -28,6 +29,11 @@ func (g *Gateway) posted(ctx context.Context, tx *store.Tx, delivery store.Deliv
 		return err
 	}
 	state, text := decisionPosted, acceptedText(d, caze.Connection, now)
+	content := map[string]any{"outcome": d.Outcome, "delivery": delivery.ID}
+	if why := untold(r.err); why != "" {
+		state, content["why"] = decisionKept, why
+		text = fmt.Sprintf("%s by %s. This is recorded here only; %s was not told: %s.", capital(d.Outcome), d.ByName, caze.Connection, why)
+	}
 	if n.state == stateDead {
 		state = decisionRefused
 		text = fmt.Sprintf("The decision (%s by %s) did not reach %s: %s. It is kept as a dead letter; an operator can send it again with: drawbridge replay %s",
@@ -41,7 +47,7 @@ func (g *Gateway) posted(ctx context.Context, tx *store.Tx, delivery store.Deliv
 	if err := tx.SetDecisionState(ctx, d.ID, state, delivery.ID); err != nil {
 		return err
 	}
-	if err := tx.Record(ctx, store.Entry{At: now, CaseID: caze.ID, Kind: "decision." + state, Subject: caze.Connection, Content: map[string]any{"outcome": d.Outcome, "delivery": delivery.ID}}); err != nil {
+	if err := tx.Record(ctx, store.Entry{At: now, CaseID: caze.ID, Kind: "decision." + state, Subject: caze.Connection, Content: content}); err != nil {
 		return err
 	}
 	if err := g.readAgain(ctx, tx, d, state, now); err != nil {
@@ -55,7 +61,7 @@ func (g *Gateway) posted(ctx context.Context, tx *store.Tx, delivery store.Deliv
 		return err
 	}
 	body := escape(text)
-	if state == decisionPosted {
+	if state == decisionPosted || state == decisionKept {
 		receipt, err := g.receipt(ctx, tx, d)
 		if err != nil {
 			return fmt.Errorf("sign receipt: %w", err)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
@@ -81,6 +82,7 @@ func makePlan(ctx context.Context, in planInput) plan {
 		routed = p.ended(in) || routed
 	}
 	p.finding(in)
+	routed = p.made(in) || routed
 	for _, r := range in.rules {
 		if p.apply(ctx, in, r) {
 			routed = true
@@ -227,9 +229,34 @@ func (p *plan) ended(in planInput) bool {
 	if in.caze.ID == "" || in.decision != nil {
 		return false
 	}
+	if in.caze.State == caseClosed {
+		return true // said before: a webhook that comes after we had asked tells nothing new
+	}
 	p.caseState = caseClosed
 	for _, link := range live(in.links) {
 		p.settle(in, link, string(connectors.Expired), fmt.Sprintf("%s reports that the request has ended without a decision. A decision made here has no effect any more.", in.source))
+	}
+	return true
+}
+
+// made closes the case of a change that has come to pass, and its tickets with what shows it. It tells whether there was
+// one. A change that was made although it was denied is only told: somebody has to look.
+func (p *plan) made(in planInput) bool {
+	if in.event.Kind != connectors.ChangeMade || in.caze.ID == "" {
+		return false
+	}
+	text := fmt.Sprintf("%s shows that this change was made: %s.", in.source, cmp.Or(in.event.Subject, "its data says so"))
+	if in.decision != nil && in.decision.Outcome == string(connectors.Denied) {
+		for _, link := range live(in.links) {
+			p.note(in, link, text+" It was denied here.")
+		}
+		return true
+	}
+	if in.decision == nil {
+		p.caseState = caseClosed
+	}
+	for _, link := range live(in.links) {
+		p.settle(in, link, outcomeMade, text)
 	}
 	return true
 }
@@ -368,9 +395,12 @@ const (
 	originSource = "source"
 	originClock  = "clock"
 
+	outcomeMade = "made" // what a rule's settle calls a change that has come to pass
+
 	decisionOwed    = "owed"
 	decisionPosted  = "posted"
 	decisionRefused = "refused" // the source did not take it
 	decisionTold    = "told"    // the source decided and told us
 	decisionTest    = "test"    // made on a test: nobody is told
+	decisionKept    = "kept"    // the source has no way to be told: it stands in our record alone
 )

@@ -259,7 +259,7 @@ func (w *worker) watch(ctx context.Context, conn *connection, now time.Time) err
 	defer cancel()
 	found, next, err := watcher.Watch(callCtx, connectors.Cursor(cursor), open)
 	if err != nil {
-		return w.watchFailed(ctx, conn, err, now)
+		return w.askFailed(ctx, conn, "watch desk", err, now)
 	}
 	return w.g.store.InTx(ctx, func(tx *store.Tx) error {
 		if cursor == "" {
@@ -284,18 +284,4 @@ func (w *worker) watch(ctx context.Context, conn *connection, now time.Time) err
 		}
 		return tx.SetCursor(ctx, w.name, watchCursor, string(next))
 	})
-}
-
-func (w *worker) watchFailed(ctx context.Context, conn *connection, cause error, now time.Time) error {
-	w.log.Warn("watch desk", "error", cause)
-	e := connectors.AsError(cause)
-	n := next{unwell: e.Kind == connectors.Unwell}
-	if e.Kind == connectors.Throttled {
-		n.waitUntil = now.Add(max(e.RetryAfter, time.Second))
-	}
-	health, changed := w.learn(conn, n, cause, now)
-	if !changed {
-		return nil
-	}
-	return w.g.store.InTx(ctx, func(tx *store.Tx) error { return tx.SetHealth(ctx, health) })
 }

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -110,6 +111,7 @@ type instant struct {
 	created atomic.Int64
 	gate    sync.RWMutex              // locked: calls wait
 	called  func(t connectors.Ticket) // nil: nobody listens
+	always  string                    // the id every ticket gets; empty: one of its own
 }
 
 func (d *instant) Open(connectors.Env) (connectors.Connector, error) { return d, nil }
@@ -122,7 +124,7 @@ func (d *instant) Create(_ context.Context, key string, t connectors.Ticket) (co
 		d.called(t)
 	}
 	n := d.created.Add(1)
-	return connectors.Ref{ID: key, Key: fmt.Sprintf("SEC-%d", n)}, nil
+	return connectors.Ref{ID: cmp.Or(d.always, key), Key: fmt.Sprintf("SEC-%d", n)}, nil
 }
 
 func (d *instant) Find(context.Context, string) ([]connectors.Ref, error) { return nil, nil }
@@ -146,7 +148,7 @@ func durable(b *testing.B, engine string) string {
 	return storetest.DSN(b, engine)
 }
 
-func newRig(b *testing.B, dsn string, documents ...string) *rig {
+func newRig(b testing.TB, dsn string, documents ...string) *rig {
 	b.Helper()
 	r := &rig{desk: &instant{}, store: storetest.Open(b, dsn, store.Options{})}
 	vendors := map[string]func() connectors.Config{"epm": epm.New, "instant": func() connectors.Config { return r.desk }}
@@ -176,7 +178,7 @@ func newRig(b *testing.B, dsn string, documents ...string) *rig {
 }
 
 // during runs f beside the benchmark's next steps; what it returns stops f and waits for its end.
-func during(b *testing.B, f func(ctx context.Context)) (stop func()) {
+func during(b testing.TB, f func(ctx context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(b.Context())
 	var running sync.WaitGroup
 	running.Go(func() { f(ctx) })
@@ -186,7 +188,7 @@ func during(b *testing.B, f func(ctx context.Context)) (stop func()) {
 	}
 }
 
-func (r *rig) run(b *testing.B) (stop func()) {
+func (r *rig) run(b testing.TB) (stop func()) {
 	return during(b, func(ctx context.Context) {
 		if err := r.gateway.Run(ctx); err != nil {
 			b.Error(err)

@@ -168,6 +168,9 @@ func forgetSecrets(ctx context.Context, tx *store.Tx, name string, now time.Time
 	if err := tx.DropClientSecrets(ctx, name); err != nil {
 		return err
 	}
+	if err := tx.DropKept(ctx, name); err != nil {
+		return err
+	}
 	_, err := tx.RevokeTokens(ctx, name, "", now)
 	return err
 }

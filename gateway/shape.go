@@ -42,7 +42,7 @@ type observations struct {
 }
 
 func (o *observations) observe(connection string, e connectors.Event) {
-	if e.Test {
+	if e.Test || e.Polled { // what we found by asking says nothing of a template
 		return
 	}
 	o.mu.Lock()

@@ -39,7 +39,12 @@ type worker struct {
 	quiet  time.Time  // the vendor asked for quiet until then
 	health store.Health
 
+	nextSubscribe time.Time
+	subscribed    *connection // that nextSubscribe is of
+	unsubscribed  bool        // it failed last time
+
 	nextWatch time.Time
+	lastPoll  time.Time
 }
 
 func newWorker(g *Gateway, name string) *worker {
@@ -240,6 +245,12 @@ func (w *worker) round(ctx context.Context, conn *connection, version int64) (bu
 		return false, w.g.poll, err
 	}
 	if err := w.watch(ctx, conn, now); err != nil {
+		return false, w.g.poll, err
+	}
+	if err := w.poll(ctx, conn, now); err != nil {
+		return false, w.g.poll, err
+	}
+	if err := w.subscribe(ctx, conn, now); err != nil {
 		return false, w.g.poll, err
 	}
 	claimed, err := w.claim(ctx, conn, version)

@@ -81,12 +81,13 @@ type Decision struct {
 	Policy   string `yaml:"policy"`  // the Policy that says who may decide
 }
 
-// Settle says where the ticket is moved once the case was decided elsewhere or ran out.
+// Settle says where the ticket is moved once the case was decided elsewhere, ran out, or came to pass.
 type Settle struct {
 	Approved *Move `yaml:"approved"`
 	Denied   *Move `yaml:"denied"`
 	Expired  *Move `yaml:"expired"`
 	Revoked  *Move `yaml:"revoked"`
+	Made     *Move `yaml:"made"` // the source shows that the change that was asked for is made
 }
 
 // Move is a status and the fields its screen asks for. Both are constants.
@@ -276,6 +277,6 @@ func (r *Rule) checkConstants(path string, v any, faults *Errors) {
 // moves yields the outcomes in a fixed order.
 func (s *Settle) moves() func(yield func(string, *Move) bool) {
 	return func(yield func(string, *Move) bool) {
-		_ = yield("approved", s.Approved) && yield("denied", s.Denied) && yield("expired", s.Expired) && yield("revoked", s.Revoked)
+		_ = yield("approved", s.Approved) && yield("denied", s.Denied) && yield("expired", s.Expired) && yield("revoked", s.Revoked) && yield("made", s.Made)
 	}
 }

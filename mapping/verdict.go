@@ -131,7 +131,7 @@ func (p *Program) Reason(ctx context.Context, ticket map[string]any) (string, er
 	return strings.TrimSpace(clean(text)), nil
 }
 
-// Settle tells where the ticket is moved when the case came to outcome (approved, denied, expired, revoked) elsewhere; ok is
+// Settle tells where the ticket is moved when the case came to outcome (approved, denied, expired, revoked, made) elsewhere; ok is
 // false where the rule leaves it alone. The fields are the caller's own.
 func (p *Program) Settle(outcome string) (status string, fields map[string]any, ok bool) {
 	move, ok := p.settle[outcome]

@@ -13,6 +13,7 @@ const (
 	DecisionRefused = "refused" // its source did not take it
 	DecisionTold    = "told"    // it came from its source, or the ticket knows the outcome
 	DecisionTest    = "test"    // made on a test: nobody is told
+	DecisionKept    = "kept"    // its source has no way to be told: it stands in our record alone
 )
 
 // Decision is what was judged for a case, by whom, and under which rule and policy.

@@ -22,7 +22,7 @@ func TestDecisionsOutliveTheMigrationThatMakesTheirTableAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join("..", "migrations", "sqlite", "20261120090700_notices.sql"))
+	text, err := os.ReadFile(filepath.Join("..", "migrations", "sqlite", "20261120090900_untold.sql"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,7 @@ var impersonal = map[string]string{
 	"sessions":             "hash role",
 	"oauth_tokens":         "*",
 	"client_secrets":       "*",
+	"kept":                 "*",
 	"credential_uses":      "*",
 	"records":              "*",
 	"seal_head":            "*",

@@ -18,6 +18,7 @@ func (c *check) aponoSteps() []step {
 		{"access.denied", "an approver declines in Apono itself: the ticket follows", func() (string, error) { return c.aponoInPortal("Declined") }},
 		{"access.expired", "a request expires undecided: the ticket is closed", func() (string, error) { return c.aponoEnds(c.apono.Expire) }},
 		{"access.failed", "a request fails: the ticket is closed", func() (string, error) { return c.aponoEnds(c.apono.Fail) }},
+		{"access.denied", "an approver declines in Apono, whose webhook is lost: asking finds it out", c.aponoUnheard},
 		{"access.requested", "Kim closes an approved ticket: the access is taken back", c.aponoRevoked},
 		{"access.requested", "the template for Logz.io, JSON inside a text, opens a ticket", c.aponoText},
 		{"access.requested", "the template for Sentinel, a list without an id, is kept as a dead letter that says so", c.aponoList},
@@ -135,6 +136,45 @@ func (c *check) aponoInPortal(status string) (string, error) {
 		return "", err
 	}
 	return issue.Key + " follows, and nothing is posted back", c.aponoSilent(id)
+}
+
+// aponoUnheard lets an approver decline in Apono and loses the webhooks that tell of it.
+func (c *check) aponoUnheard() (string, error) {
+	id, issue, err := c.askApono(func(a *aponostandin.AccessRequest) { a.Approvers = []aponostandin.Person{aponoBridge, dana} })
+	if err != nil {
+		return "", err
+	}
+	back, err := c.pollOften("apono")
+	if err != nil {
+		return "", err
+	}
+	if err := c.apono.RejectInPortal(id, dana.Email); err != nil {
+		return "", err
+	}
+	c.apono.ClearQueue()
+	if err := c.stands(issue.Key, "Declined"); err != nil {
+		return "", err
+	}
+	if err := c.says(issue.Key, "in apono itself"); err != nil {
+		return "", err
+	}
+	if err := back(); err != nil {
+		return "", err
+	}
+	return issue.Key + " follows, and nothing is posted back", c.aponoSilent(id)
+}
+
+// pollOften has a source asked all the time what became of requests, until back is called.
+func (c *check) pollOften(connection string) (back func() error, err error) {
+	d, err := c.store.Document(c.ctx, "Connection", connection, 0)
+	if err != nil {
+		return nil, err
+	}
+	apply := func(text string) error {
+		_, err := c.bridge.gateway.Apply(c.ctx, [][]byte{[]byte(text)}, "demo", "to be asked often")
+		return err
+	}
+	return func() error { return apply(d.Text) }, apply(d.Text + "watch: {every: 100ms}\n")
 }
 
 // aponoSilent makes sure that Apono was told nothing.

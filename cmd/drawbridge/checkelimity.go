@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -17,6 +18,8 @@ func (c *check) elimitySteps() []step {
 		{"change.requested", "a relationship should go: Lee declines, and the journal says so", c.relationshipRemoval},
 		{"change.requested", "an attribute should change: Lee, who asked, may not decide, Kim may", c.attributeAssignment},
 		{"change.requested", "a review opens a ticket, and one for each of its changes; only Kim may add", c.accessReview},
+		{"change.made", "a change was approved and carried out: its ticket is closed once the data shows it", c.changeMade},
+		{"change.requested", "without a journal the decision is recorded here only, and the ticket says so", c.recordedOnly},
 	}
 }
 
@@ -146,6 +149,77 @@ func (c *check) accessReview() (string, error) {
 		}
 	}
 	return fmt.Sprintf("%s for the review, %d for its changes, each decided by itself", parent.Tickets[0].Ticket, changes), nil
+}
+
+// changeMade approves a change, carries it out and has the data reloaded.
+func (c *check) changeMade() (string, error) {
+	n := 0
+	id, issue, err := c.changeOf(func() {
+		n = c.elimity.AssignText(asker, "moved", elimitystandin.Ana, "department", "Department", "Legal")
+	})
+	if err != nil {
+		return "", err
+	}
+	back, err := c.pollOften("elimity")
+	if err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
+		return "", err
+	}
+	if err := c.journaled(id, issue.Key, "approved", "Kim Okafor"); err != nil {
+		return "", err
+	}
+	if err := errors.Join(c.elimity.CarryOut(n), c.elimity.Reload(elimitystandin.Ana.SourceID)); err != nil {
+		return "", err
+	}
+	if err := c.says(issue.Key, "elimity shows that this change was made"); err != nil {
+		return "", err
+	}
+	if err := c.stands(issue.Key, "Done"); err != nil {
+		return "", err
+	}
+	return issue.Key + " is done, with what shows it", back()
+}
+
+// recordedOnly decides while Elimity has no journal.
+func (c *check) recordedOnly() (string, error) {
+	d, err := c.store.Document(c.ctx, "Connection", "elimity", 0)
+	if err != nil {
+		return "", err
+	}
+	var lines []string
+	for line := range strings.Lines(d.Text) {
+		if !strings.Contains(line, "journal:") {
+			lines = append(lines, line)
+		}
+	}
+	apply := func(text string) error {
+		_, err := c.bridge.gateway.Apply(c.ctx, [][]byte{[]byte(text)}, "demo", "a journal less, or more")
+		return err
+	}
+	if err := apply(strings.Join(lines, "")); err != nil {
+		return "", err
+	}
+	before := len(c.elimity.Log())
+	id, issue, err := c.changeOf(func() { c.elimity.RemoveEntity(asker, "left the company", elimitystandin.Ana) })
+	if err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-kim", "Declined", nil); err != nil {
+		return "", err
+	}
+	if err := c.says(issue.Key, "This is recorded here only; elimity was not told"); err != nil {
+		return "", err
+	}
+	view, err := c.caseAt("elimity", id)
+	if err == nil && (view.State != store.CaseClosed || view.Decision.State != store.DecisionKept || len(c.elimity.Log()) != before) {
+		err = fmt.Errorf("the case is %s, its decision %s, and the log has %d lines, want it closed, kept and %d", view.State, view.Decision.State, len(c.elimity.Log()), before)
+	}
+	if err != nil {
+		return "", err
+	}
+	return issue.Key + " says so, and nobody was told", apply(d.Text)
 }
 
 // decidePart lets Lee approve one change of a review, and Kim where Lee may not.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -47,13 +48,19 @@ type desk struct {
 // TestRequestTrackerDecides goes the whole way with a real Request Tracker: its signed notices alone bring decisions.
 func TestRequestTrackerDecides(t *testing.T) {
 	t.Parallel()
+	c := start(t, storetest.SQLite)
+	c.decideAt(t, requestTracker(t, c, nil))
+}
+
+// requestTracker starts a real one that tells c of what people do there.
+func requestTracker(t *testing.T, c *check, front *cutter) desk {
+	t.Helper()
 	server := desktest.StartRequestTracker(t, (&rt.Config{}).DeskScript(bridgeExample+"rt"), 1)
 	account := server.Account(t)
-	c := start(t, storetest.SQLite)
 	server.Forward(t, c.urls.bridge+"/in/rt")
-	c.decideAt(t, desk{
+	return desk{
 		name: "rt", hooked: true, approved: "approved", denied: "declined", move: server.Move,
-		settings: strings.NewReplacer("https://rt.example.com", server.URL, "user: drawbridge", "user: "+account.Login,
+		settings: strings.NewReplacer("https://rt.example.com", front.front(t, server.URL), "user: drawbridge", "user: "+account.Login,
 			"{env: DRAWBRIDGE_SECRET_RT_TOKEN}", value(account.Token), "{env: DRAWBRIDGE_SECRET_RT_NOTICES}", value(server.Secret)),
 		accounts: func(login string) string { return login },
 		comments: func(t *testing.T, id string) string {
@@ -79,17 +86,28 @@ func TestRequestTrackerDecides(t *testing.T) {
 		},
 		remove: func(t testing.TB, _, id string) { server.Move(t, "root", id, "deleted") },
 		forge:  forged(`{"ticket":%s,"transaction":1}`),
-	})
+		cut:    func() { front.cuts.Add(1) },
+		opened: func() int {
+			return whole(t, read(t, server.Act(t, "root", http.MethodGet, "tickets?query=id%20%3E%200", nil), "total"))
+		},
+	}
 }
 
 // TestRedmineDecides goes the whole way with a real Redmine, which is watched.
 func TestRedmineDecides(t *testing.T) {
 	t.Parallel()
+	c := start(t, storetest.SQLite)
+	c.decideAt(t, redmineDesk(t, nil))
+}
+
+// redmineDesk starts a real one.
+func redmineDesk(t *testing.T, front *cutter) desk {
+	t.Helper()
 	server := desktest.StartRedmine(t, (&redmine.Config{}).DeskScript(bridgeExample+"redmine"), 1)
 	account := server.Account(t)
-	start(t, storetest.SQLite).decideAt(t, desk{
+	return desk{
 		name: "redmine", approved: "Approved", denied: "Declined", move: server.Move,
-		settings: strings.NewReplacer("https://redmine.example.com", server.URL, "{env: DRAWBRIDGE_SECRET_REDMINE_KEY}", value(account.Token),
+		settings: strings.NewReplacer("https://redmine.example.com", front.front(t, server.URL), "{env: DRAWBRIDGE_SECRET_REDMINE_KEY}", value(account.Token),
 			"{env: DRAWBRIDGE_SECRET_REDMINE_NOTICES}", value(server.Secret),
 			"key_field:", "overlap: 8s\n  key_field:"), // so that tickets are not read again and again
 		accounts: func(login string) string { return server.Person(login).ID },
@@ -125,7 +143,11 @@ func TestRedmineDecides(t *testing.T) {
 			server.Act(t, "admin", http.MethodDelete, "issues/"+id+".json", nil)
 		},
 		forge: forged(`{"issue":%s,"journal":1}`),
-	})
+		cut:   func() { front.cuts.Add(1) },
+		opened: func() int {
+			return whole(t, read(t, server.Act(t, "admin", http.MethodGet, "issues.json?status_id=*", nil), "total_count"))
+		},
+	}
 }
 
 const keyField = "Drawbridge Key"
@@ -146,6 +168,13 @@ func read(t testing.TB, answer string, path ...string) string {
 		v = object[name]
 	}
 	return fmt.Sprint(v)
+}
+
+func whole(t testing.TB, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	must(t, err)
+	return n
 }
 
 // forged is a notice as a desk script sends it, signed with another secret.
@@ -181,7 +210,7 @@ func (c *check) decideAt(t *testing.T, d desk) {
 // patiently waits for f: desks that others wrote take their time.
 func (c *check) patiently(f func() error) error {
 	var err error
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if err = c.send(); err == nil {
 			err = f()
 		}

@@ -10,12 +10,10 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
 )
 
-// TestFreshdeskDecides goes the whole way by notes on tickets: notices alone bring decisions. A status that somebody set,
-// and a field that somebody changed, decide nothing.
-func TestFreshdeskDecides(t *testing.T) {
-	t.Parallel()
-	c := start(t, storetest.SQLite)
-	site := freshdeskstandin.New(freshdeskstandin.Options{})
+// freshDesk starts a stand-in that tells c of what people do there.
+func freshDesk(t *testing.T, c *check, o freshdeskstandin.Options) (*freshdeskstandin.Server, desk) {
+	t.Helper()
+	site := freshdeskstandin.New(o)
 	listen := httptest.NewServer(site)
 	t.Cleanup(listen.Close)
 	site.Forward(c.urls.bridge+"/in/freshdesk", "X-Drawbridge-Secret", freshSecret)
@@ -23,7 +21,7 @@ func TestFreshdeskDecides(t *testing.T) {
 		ticket, _ := site.Ticket(id)
 		return ticket.Fields["cf_drawbridge_key"]
 	}
-	c.decideAt(t, desk{
+	return site, desk{
 		name: "freshdesk", hooked: true, flush: site.Hooks.Flush, approved: "Approved", denied: "Declined",
 		settings: strings.NewReplacer("https://example.freshdesk.com", listen.URL,
 			"{env: DRAWBRIDGE_SECRET_FRESHDESK_KEY}", value(freshdeskstandin.Key), "{env: DRAWBRIDGE_SECRET_FRESHDESK_NOTICES}", value(freshSecret),
@@ -65,7 +63,16 @@ func TestFreshdeskDecides(t *testing.T) {
 		},
 		cut:    func() { site.CutNext("create") },
 		opened: func() int { return len(site.Tickets()) },
-	})
+	}
+}
+
+// TestFreshdeskDecides goes the whole way by notes on tickets: notices alone bring decisions. A status that somebody set,
+// and a field that somebody changed, decide nothing.
+func TestFreshdeskDecides(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	site, d := freshDesk(t, c, freshdeskstandin.Options{})
+	c.decideAt(t, d)
 	for _, ticket := range site.Tickets() {
 		for _, note := range ticket.Notes {
 			if !note.Private && note.By == freshdeskstandin.Bridge {

@@ -13,9 +13,9 @@ import (
 const freshSecret = "a secret that both sides know well"
 
 // freshService starts a stand-in that tells c of what people do there.
-func freshService(t *testing.T, c *check, further ...string) (*freshservicestandin.Server, desk) {
+func freshService(t *testing.T, c *check, o freshservicestandin.Options, further ...string) (*freshservicestandin.Server, desk) {
 	t.Helper()
-	site := freshservicestandin.New(freshservicestandin.Options{})
+	site := freshservicestandin.New(o)
 	listen := httptest.NewServer(site)
 	t.Cleanup(listen.Close)
 	site.Forward(c.urls.bridge+"/in/freshservice", "X-Drawbridge-Secret", freshSecret)
@@ -60,7 +60,7 @@ func freshService(t *testing.T, c *check, further ...string) (*freshservicestand
 func TestFreshserviceDecidesByApprovals(t *testing.T) {
 	t.Parallel()
 	c := start(t, storetest.SQLite)
-	site, d := freshService(t, c)
+	site, d := freshService(t, c, freshservicestandin.Options{})
 	d.approved, d.denied = "approved", "rejected"
 	d.move = func(t testing.TB, who, id, answer string) {
 		must(t, site.Ask(id, site.Account(who)))
@@ -74,7 +74,7 @@ func TestFreshserviceDecidesByApprovals(t *testing.T) {
 func TestFreshserviceDecidesByNotes(t *testing.T) {
 	t.Parallel()
 	c := start(t, storetest.SQLite)
-	site, d := freshService(t, c, "type: Service Request 12", "type: Incident", "ticket.fields.approval_status == 1", `ticket.fields.answer == "Approved"`,
+	site, d := freshService(t, c, freshservicestandin.Options{}, "type: Service Request 12", "type: Incident", "ticket.fields.approval_status == 1", `ticket.fields.answer == "Approved"`,
 		"ticket.fields.approval_status == 2", `ticket.fields.answer == "Declined"`, "items:", "answers: [Approved, Declined]\n  overlap: 8s\n  items:")
 	site.Hooks.Drop(true)
 	d.hooked = false

@@ -73,21 +73,7 @@ func (k killRun) run(t *testing.T, engine string) {
 	w, err := newWorld(t.Context(), worldOptions{Database: dsn, Log: testLog(t)})
 	must(t, err)
 	defer w.close()
-	keys := filepath.Join(t.TempDir(), "keys")
-	must(t, os.WriteFile(keys, []byte("demo "+base64.StdEncoding.EncodeToString(w.bridge.vault.Keys["demo"])+"\n"), 0o600))
-	// The programs listen where the world's own bridge would have.
-	must(t, w.listener.Close())
-	p := &programs{t: t, args: []string{"--database", dsn, "--key-file", keys, "--log-level", "warn"}, running: make([]*exec.Cmd, k.replicas)}
-	p.addresses = []string{w.listener.Addr().String()}
-	for range k.replicas - 1 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
-		p.addresses = append(p.addresses, l.Addr().String())
-		must(t, l.Close())
-	}
-	for i := range k.replicas {
-		p.start(i)
-	}
+	p := w.programs(t, dsn, k.replicas)
 	defer p.stopAll()
 
 	ctx, stop := context.WithCancel(t.Context())
@@ -117,6 +103,27 @@ func (k killRun) run(t *testing.T, engine string) {
 	closeDesk()
 	must(t, err)
 	settled.count(t, accepted)
+}
+
+// programs starts replicas as programs of their own, in place of the world's own bridge.
+func (w *world) programs(t testing.TB, dsn string, replicas int) *programs {
+	t.Helper()
+	keys := filepath.Join(t.TempDir(), "keys")
+	must(t, os.WriteFile(keys, []byte("demo "+base64.StdEncoding.EncodeToString(w.bridge.vault.Keys["demo"])+"\n"), 0o600))
+	// The programs listen where the world's own bridge would have.
+	must(t, w.listener.Close())
+	p := &programs{t: t, args: []string{"--database", dsn, "--key-file", keys, "--log-level", "warn"}, running: make([]*exec.Cmd, replicas)}
+	p.addresses = []string{w.listener.Addr().String()}
+	for range replicas - 1 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		p.addresses = append(p.addresses, l.Addr().String())
+		must(t, l.Close())
+	}
+	for i := range replicas {
+		p.start(i)
+	}
+	return p
 }
 
 func (p *programs) start(i int) {

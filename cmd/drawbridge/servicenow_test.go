@@ -112,36 +112,6 @@ func TestServiceNowDecidesByStates(t *testing.T) {
 	c.decideAt(t, d)
 }
 
-// TestACreateAtServiceNowWhoseAnswerIsLost leaves one ticket a request.
-func TestACreateAtServiceNowWhoseAnswerIsLost(t *testing.T) {
-	t.Parallel()
-	c := start(t, storetest.SQLite)
-	server, url := serviceNow(t, c)
-	d := serviceNowDesk(server, url)
-	d.hooked = true
-	o := openOffice(t, c, d)
-	const many = 20
-	for range many {
-		server.CutNext("create")
-	}
-	for range many {
-		o.epm.RequestApplication(anaAsksForATool)
-	}
-	must(t, o.patiently(func() error {
-		if n := len(server.Tickets()); n < many {
-			return fmt.Errorf("there are %d tickets", n)
-		}
-		return o.quietNow()
-	}))
-	keys := map[string]int{}
-	for _, ticket := range server.Tickets() {
-		keys[ticket.Fields["correlation_id"]]++
-	}
-	if n := len(server.Tickets()); n != many || len(keys) != many {
-		t.Errorf("there are %d tickets with %d keys for %d requests", n, len(keys), many)
-	}
-}
-
 // refusedAtServiceNow tries what only ServiceNow's approvals allow to get a decision posted that nobody with the right to
 // decide has made.
 func (o *office) refusedAtServiceNow(server *servicenowstandin.Server) {

@@ -68,6 +68,8 @@ func zendesk(t *testing.T, o zendeskstandin.Options, further ...string) (*zendes
 		},
 		swap:   func(_ testing.TB, a, b string) { server.SwapKeys(a, b) },
 		remove: func(t testing.TB, who, id string) { must(t, server.Delete(id, zendeskPeople[who])) },
+		cut:    func() { server.Faults.CutNext("create") },
+		opened: func() int { return len(server.Tickets()) },
 		forge: func(_ testing.TB, ticket string) (body, header string) {
 			return fmt.Sprintf(`{"ticket":%q}`, ticket), "X-Zendesk-Webhook-Signature: " + strings.Repeat("A", 43) + "="
 		},

@@ -4,7 +4,7 @@
 //
 // Read config.go for the settings and the ways back, variables.go for what an event may hold, body.go and receive.go
 // for how a body in the customer's own layout becomes an event, answer.go for what Apono is answered at once, decide.go
-// and state.go for the calls. Package aponostandin is a server to try all of it against.
+// state.go and poll.go for the calls. Package aponostandin is a server to try all of it against.
 package apono
 
 import (
@@ -57,6 +57,7 @@ var (
 	_ connectors.Signer      = (*source)(nil)
 	_ connectors.Marker      = (*source)(nil)
 	_ connectors.StateReader = (*account)(nil)
+	_ connectors.Poller      = (*account)(nil)
 	_ connectors.Revoker     = (*account)(nil)
 	_ connectors.Decider     = (*approver)(nil)
 	_ connectors.Decider     = (*gatedSource)(nil)

@@ -56,6 +56,7 @@ func TestConformance(t *testing.T) {
 					{Method: http.MethodPost, Header: http.Header{}, Body: bodyOf(t, "testdata/receive/created_logz_template")},
 					{Method: http.MethodPost, Header: http.Header{}, Body: bodyOf(t, "testdata/receive/audit")},
 				},
+				Means:        map[string]connectors.Kind{"poll 404": connectortest.NoError},
 				Verification: connectors.Verification{Bearer: &connectors.BearerCheck{Tokens: []connectors.Secret{connectors.SecretValue(connectortest.Canary)}}},
 			})
 		})

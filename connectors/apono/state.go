@@ -21,32 +21,45 @@ var knownStatuses = map[string]connectors.Outcome{
 // State asks Apono what became of a request, nothing of by whom: it does not say. Pending after an approval that was
 // taken means that further approvers are missing, or a second factor.
 func (a *account) State(ctx context.Context, d connectors.Decision) (connectors.State, error) {
+	s, err := a.standing(ctx, d)
+	return connectors.State{Outcome: s.outcome}, err
+}
+
+// standing is how Apono holds a request.
+type standing struct {
+	outcome connectors.Outcome
+	word    string // in lower case
+	answer  []byte // that said so
+}
+
+func (a *account) standing(ctx context.Context, d connectors.Decision) (standing, error) {
 	const name = "read access request"
 	if a.config.State.Path == "" {
-		return connectors.State{}, connectors.Permanently("%s: settings.state.path is empty: %w", name, connectors.ErrUnsupported)
+		return standing{}, connectors.Permanently("%s: settings.state.path is empty: %w", name, connectors.ErrUnsupported)
 	}
 	address, err := a.address(name, a.config.State.Path, d)
 	if err != nil {
-		return connectors.State{}, err
+		return standing{}, err
 	}
 	got, err := a.client.Do(ctx, connectors.Call{Name: name, Method: http.MethodGet, URL: address})
 	if err != nil {
-		return connectors.State{}, explain(err, "the token may not read this request")
+		return standing{}, explain(err, "the token may not read this request")
 	}
 	var body struct{ Status any }
 	if err := got.DecodeJSON(name, &body); err != nil {
-		return connectors.State{}, err
+		return standing{}, err
 	}
 	status := body.Status
 	if inner, ok := status.(map[string]any); ok {
 		status = inner["status"]
 	}
 	word, _ := status.(string)
-	outcome, ok := a.words[strings.ToLower(word)]
+	word = strings.ToLower(word)
+	outcome, ok := a.words[word]
 	if !ok {
-		return connectors.State{}, &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf("%s: the answer has no known status; say in settings.state.words what yours means", name)}
+		return standing{}, &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf("%s: the answer has no known status; say in settings.state.words what yours means", name)}
 	}
-	return connectors.State{Outcome: outcome}, nil
+	return standing{outcome, word, got.Body}, nil
 }
 
 // Revoke takes back access that was granted. A request whose access is over already counts as revoked.

@@ -20,6 +20,7 @@ type bench struct {
 	c      connectors.Connector
 	ref    connectors.Ref    // the ticket operations act on
 	cursor connectors.Cursor // where watching goes on from
+	kept   bool              // a decision was kept, and nobody told
 	found  []error
 }
 

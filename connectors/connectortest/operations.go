@@ -2,6 +2,7 @@ package connectortest
 
 import (
 	"context"
+	"errors"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
@@ -31,6 +32,27 @@ func act(kind connectors.ActionKind, given func(s Suite) bool, action func(s Sui
 	}
 }
 
+// keeping takes a decision that nobody can be told for a success, as long as nobody was asked.
+func keeping(op operation) operation {
+	run := op.run
+	op.run = func(ctx context.Context, b *bench) error {
+		err := run(ctx, b)
+		kept, ok := errors.AsType[*connectors.Kept](err)
+		if !ok {
+			return err
+		}
+		if kept.Why == "" {
+			b.fault("%s: kept without saying why", op.name)
+		}
+		if seen, _ := b.server.requests(); len(seen) > 0 {
+			b.fault("%s: kept, but the vendor was asked %v", op.name, seen)
+		}
+		b.kept = true
+		return nil
+	}
+	return op
+}
+
 var (
 	comment = act(connectors.Comment, func(s Suite) bool { return s.Note.Body != "" },
 		func(s Suite) connectors.Action { return connectors.Action{Note: &s.Note} })
@@ -40,8 +62,8 @@ var (
 		func(s Suite) connectors.Action { return connectors.Action{Move: &s.Move} })
 	attach = act(connectors.Attach, func(s Suite) bool { return s.File.Name != "" },
 		func(s Suite) connectors.Action { return connectors.Action{File: &s.File} })
-	decide = act(connectors.Decide, func(s Suite) bool { return s.Decision.RequestID != "" },
-		func(s Suite) connectors.Action { return connectors.Action{Decision: &s.Decision} })
+	decide = keeping(act(connectors.Decide, func(s Suite) bool { return s.Decision.RequestID != "" },
+		func(s Suite) connectors.Action { return connectors.Action{Decision: &s.Decision} }))
 	send = act(connectors.Send, func(s Suite) bool { return len(s.Records) > 0 },
 		func(s Suite) connectors.Action { return connectors.Action{Records: s.Records} })
 	create = operation{
@@ -116,6 +138,17 @@ var operations = []operation{
 		name: "state", reads: true, given: func(s Suite) bool { return s.Decision.RequestID != "" }, can: connectors.CanAskState,
 		run: func(ctx context.Context, b *bench) error {
 			_, _, err := connectors.AskState(ctx, b.c, b.suite.Decision)
+			return err
+		},
+	},
+	{
+		name: "poll", reads: true, given: func(s Suite) bool { return s.Decision.RequestID != "" },
+		can: func(c connectors.Connector) bool { _, _, ok := connectors.AsPoller(c); return ok },
+		run: func(ctx context.Context, b *bench) error {
+			p, _, _ := connectors.AsPoller(b.c)
+			about := b.suite.Decision
+			about.Outcome = connectors.Pending
+			_, err := p.Poll(ctx, []connectors.Decision{about})
 			return err
 		},
 	},

@@ -1,6 +1,7 @@
 package datatheorem
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -48,6 +49,9 @@ type Config struct {
 type Violations struct {
 	Path     string `yaml:"path"`
 	MaxPages int    `yaml:"max_pages"` // read for one question, at most
+	// MissingIsResolved takes a violation that was opened an hour ago or more and is not in the whole list for resolved.
+	// That the list leaves out what is resolved is not documented.
+	MissingIsResolved bool `yaml:"missing_is_resolved"`
 }
 
 // Targets is the call for one mobile finding target.
@@ -55,6 +59,18 @@ type Targets struct {
 	Path string `yaml:"path"` // the target's id is added
 	// Status are JSON pointers to the status in the answer, tried in order.
 	Status []string `yaml:"status"`
+	Update Update   `yaml:"update"`
+}
+
+// Update is the one call that changes a finding: PATCH of a mobile finding target. That there is one is documented, what
+// it takes is not, so it is off, and a decision that would need it is refused, until Body is set.
+type Update struct {
+	// Body is JSON in which {status}, {id}, {reason}, {by} and {ticket} are replaced by JSON texts.
+	Body string `yaml:"body"`
+	// Approved and Denied are the status an approved or denied exception leads to. Empty: nothing is sent, and the
+	// finding stays as it is.
+	Approved string `yaml:"approved"`
+	Denied   string `yaml:"denied"`
 }
 
 // Mobile says where a mobile finding's event has what is needed of it: names of members of its data, tried in order.
@@ -89,6 +105,7 @@ func New() connectors.Config {
 		Targets: Targets{
 			Path:   defaultTargetsPath,
 			Status: []string{"/current_status", "/status", "/security_finding_target/current_status", "/security_finding_target/status"},
+			Update: Update{Approved: "CLOSED_RISK_ACCEPTED"},
 		},
 		Mobile: Mobile{
 			ID:     []string{"uuid", "id"},
@@ -131,7 +148,7 @@ var (
 func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	var f faults
 	k := &connector{
-		config: *c, log: env.Log, base: strings.TrimRight(c.BaseURL, "/"),
+		config: *c, log: env.Log, now: env.Now, base: strings.TrimRight(c.BaseURL, "/"),
 		severity: maps.Clone(knownSeverities), statuses: maps.Clone(knownStatuses),
 	}
 	f.address("base_url", c.BaseURL)
@@ -140,6 +157,9 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	f.path("targets.path", c.Targets.Path)
 	if c.Violations.MaxPages < 1 {
 		f.add("violations.max_pages", "is 1 at least")
+	}
+	if body := c.Targets.Update.Body; body != "" && !json.Valid([]byte(fillBody(body, updateValues{}))) {
+		f.add("targets.update.body", "is no JSON once {status}, {id}, {reason}, {by} and {ticket} are filled in; they stand without quotes")
 	}
 	for i, p := range c.Targets.Status {
 		if len(p) < 2 || p[0] != '/' {
@@ -171,10 +191,11 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	if err := errors.Join(f...); err != nil {
 		return nil, err
 	}
-	if !c.APIKey.IsZero() {
-		k.client = env.Client.With(connectors.Scheme{Word: "APIKey", Token: c.APIKey})
+	if c.APIKey.IsZero() {
+		return k, nil
 	}
-	return k, nil
+	k.client = env.Client.With(connectors.Scheme{Word: "APIKey", Token: c.APIKey})
+	return &asking{k}, nil
 }
 
 // faults collects what is wrong with the settings.

@@ -23,6 +23,9 @@ func open(t testing.TB, settings string) (*connector, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a, ok := k.(*asking); ok {
+		return a.connector, nil
+	}
 	return k.(*connector), nil
 }
 
@@ -41,7 +44,7 @@ func TestOpenReportsEveryFaultWithItsPath(t *testing.T) {
 base_url: http://api.securetheorem.com
 ping_path: violations
 violations: {path: "//elsewhere.example/x", max_pages: 0}
-targets: {path: "/a?b", status: [status]}
+targets: {path: "/a?b", status: [status], update: {body: "{status}}"}}
 types: [{type: "[", kind: finding.opened}, {type: "X__*", kind: access.requested}]
 statuses: {RESOLVED: closed}
 severity: {IMPORTANT: ""}
@@ -51,7 +54,7 @@ severity: {IMPORTANT: ""}
 	}
 	got := strings.Split(err.Error(), "\n")
 	wants := []string{
-		"settings.base_url: has to start with https", "settings.ping_path: ", "settings.violations.path: ", "settings.targets.path: ",
+		"settings.base_url: has to start with https", "settings.ping_path: ", "settings.violations.path: ", "settings.targets.path: ", "settings.targets.update.body: ",
 		"settings.violations.max_pages: ", "settings.targets.status[0]: ", "settings.types[0].type: ", "settings.types[1].kind: is one of finding.opened",
 		"settings.statuses.RESOLVED: ", "settings.severity.IMPORTANT: ",
 	}
@@ -76,11 +79,12 @@ func TestSettingsKeepTheDefaultsTheyDoNotName(t *testing.T) {
 
 func TestUnverifiedNamesWhatRestsOnNoDocument(t *testing.T) {
 	t.Parallel()
-	listening, asking := mustOpen(t, ""), mustOpen(t, "api_key: {value: k}\ntypes: [{type: \"X__*\", kind: audit}]")
+	listening, asking := mustOpen(t, ""), mustOpen(t, "api_key: {value: k}\ntypes: [{type: \"X__*\", kind: audit}]\nviolations: {missing_is_resolved: true}\ntargets: {update: {body: '{\"s\":{status}}'}}")
 	if got := strings.Join(listening.Unverified(), "\n"); !strings.Contains(got, "settings.severity") || strings.Contains(got, "settings.targets") {
 		t.Errorf("without a key: %s", got)
 	}
-	if got := strings.Join(asking.Unverified(), "\n"); !strings.Contains(got, "exception_type") || !strings.Contains(got, "settings.types X__*") {
+	if got := strings.Join(asking.Unverified(), "\n"); !strings.Contains(got, "exception_type") || !strings.Contains(got, "settings.types X__*") ||
+		!strings.Contains(got, "settings.targets.update") || !strings.Contains(got, "settings.violations.missing_is_resolved") {
 		t.Errorf("with a key: %s", got)
 	}
 }

@@ -23,6 +23,7 @@ func TestConformance(t *testing.T) {
 			t.Helper()
 			c := New().(*Config)
 			c.BaseURL, c.APIKey = baseURL, connectors.SecretValue(connectortest.Canary)
+			c.Targets.Update.Body = `{"status":{status}}`
 			k, err := c.Open(connectortest.Env(t))
 			if err != nil {
 				t.Fatal(err)
@@ -37,7 +38,7 @@ func TestConformance(t *testing.T) {
 			s.OpenTarget("app-1", "Backups hold a token")
 			return s
 		},
-		Decision: connectors.Decision{Kind: connectors.FindingOpened, RequestID: "v-1"},
+		Decision: connectors.Decision{Kind: connectors.FindingOpened, RequestID: "v-1", Outcome: connectors.Approved},
 		Inbound: []connectors.Request{
 			inbound("violation_resolved_documented_example"), inbound("connectivity_check_documented"), inbound("violation_wont_fix"), inbound("user_login_failed"),
 		},
@@ -51,6 +52,7 @@ func TestConformance(t *testing.T) {
 		t.Parallel()
 		suite := suite
 		suite.Decision.IDs = map[string]string{"security_finding_id": "f-1"}
+		suite.Means = map[string]connectors.Kind{"poll 404": connectortest.NoError}
 		connectortest.Run(t, suite)
 	})
 }

@@ -2,11 +2,13 @@
 // findings, of discovered services and of what its own users do, and its API can be asked what became of one.
 //
 // A violation is a case, known by its uuid; that it was opened, resolved or closed as an exception are events of the
-// same case. A finding has no decision: Data Theorem documents no call that would take one for a violation, and for
-// mobile findings only that there is one (PATCH of a finding target), not its body.
+// same case. Data Theorem documents no call that would take a decision on a violation, so such a decision stands in the
+// record alone; for mobile findings it documents that there is one (PATCH of a finding target), not its body, so that
+// call is off until the settings give it.
 //
 // Read config.go for the settings and what they rest on, classify.go for what an event's type and data mean, receive.go
-// for how a body becomes an event, fields.go for what it may hold and state.go for the questions asked. Package
+// for how a body becomes an event, fields.go for what it may hold, state.go and poll.go for the questions asked and decide.go for the one call that changes
+// something. Package
 // datatheoremstandin is a server to try all of it against.
 package datatheorem
 
@@ -18,6 +20,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
@@ -26,32 +29,45 @@ type connector struct {
 	config   Config
 	client   *connectors.Client // nil without a key: nothing is asked
 	log      *slog.Logger
+	now      func() time.Time
 	base     string
 	severity map[string]string // by upper-case word
 	statuses map[string]string // kind by upper-case word
 }
 
+// asking is a connector that was given a key. Without one it has nobody to ask what became of findings.
+type asking struct{ *connector }
+
 var (
 	_ connectors.Receiver    = (*connector)(nil)
+	_ connectors.Decider     = (*connector)(nil)
 	_ connectors.StateReader = (*connector)(nil)
+	_ connectors.Poller      = (*asking)(nil)
 	_ connectors.Emitter     = (*connector)(nil)
 	_ connectors.Identifier  = (*connector)(nil)
 	_ connectors.Signer      = (*connector)(nil)
 	_ connectors.Marker      = (*connector)(nil)
 )
 
-// Ping reads the first page of policy violations, which changes nothing. Without a key there is nothing to ask: such a
-// connection only listens, and the portal's connectivity check shows whether it is heard.
+// Ping reads the first page of policy violations, which changes nothing, and that of mobile finding targets where they
+// are to be updated: a key has rights for each interface. Without a key there is nothing to ask: such a connection only
+// listens, and the portal's connectivity check shows whether it is heard.
 func (c *connector) Ping(ctx context.Context) error {
 	if c.client == nil {
 		return nil
 	}
-	const name = "list policy violations"
-	answer, err := c.client.Do(ctx, connectors.Call{Name: name, Method: http.MethodGet, URL: c.base + c.config.PingPath})
+	if err := c.list(ctx, listViolations, c.config.PingPath, "settings.ping_path"); err != nil || c.config.Targets.Update.Body == "" {
+		return err
+	}
+	return c.list(ctx, "list mobile finding targets", c.config.Targets.Path, "settings.targets.path")
+}
+
+func (c *connector) list(ctx context.Context, name, path, setting string) error {
+	answer, err := c.client.Do(ctx, connectors.Call{Name: name, Method: http.MethodGet, URL: c.base + path})
 	if err != nil {
 		e := explain(err)
 		if e.Status == http.StatusNotFound {
-			e.Err = fmt.Errorf("%w; check settings.base_url and settings.ping_path", e.Err)
+			e.Err = fmt.Errorf("%w; check settings.base_url and %s", e.Err, setting)
 		}
 		return e
 	}
@@ -82,6 +98,12 @@ func (c *connector) Unverified() []string {
 			"exceptions: that exception_type is set once a person closed a violation in the portal is known from client code, and so are the names in the list",
 			"settings.targets.status: the status words are documented, where they stand in a finding target is not",
 		)
+	}
+	if c.config.Targets.Update.Body != "" {
+		list = append(list, "settings.targets.update: that finding targets can be changed is documented, what the call takes and which statuses it accepts is not")
+	}
+	if c.config.Violations.MissingIsResolved {
+		list = append(list, "settings.violations.missing_is_resolved: that the list leaves out what is resolved is not documented")
 	}
 	for _, route := range c.config.Types {
 		list = append(list, "settings.types "+route.Type+": set by the operator")

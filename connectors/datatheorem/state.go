@@ -32,17 +32,47 @@ func (c *connector) State(ctx context.Context, d connectors.Decision) (connector
 
 // violationPage is one page of the list of violations, of which little is needed.
 type violationPage struct {
-	Violations []struct {
-		ID            string `json:"id"`
-		ExceptionType any    `json:"exception_type"`
-	} `json:"policy_violations"`
-	Paging struct {
+	Violations []violation `json:"policy_violations"`
+	Paging     struct {
 		Next string `json:"next_cursor"`
 	} `json:"pagination_information"`
 }
 
+type violation struct {
+	ID            string `json:"id"`
+	ExceptionType any    `json:"exception_type"`
+}
+
+// excepted tells whether somebody closed it as an exception.
+func (v violation) excepted() bool { return v.ExceptionType != nil && v.ExceptionType != "" }
+
+const listViolations = "list policy violations"
+
 func (c *connector) violationState(ctx context.Context, id string) (connectors.State, error) {
-	const name = "list policy violations"
+	state := connectors.State{}
+	whole, err := c.violations(ctx, func(v violation) (enough bool) {
+		if !strings.EqualFold(v.ID, id) {
+			return false
+		}
+		state.Outcome = connectors.Pending
+		if v.excepted() {
+			state.Outcome = connectors.Approved
+		}
+		return true
+	})
+	switch {
+	case err != nil || state.Outcome != "":
+		return state, err
+	case whole:
+		return state, connectors.Permanently("%s: the violation is not among them: %w", listViolations, connectors.ErrNotFound)
+	default:
+		return state, connectors.Permanently("%s: the violation is not on the first %d pages; raise settings.violations.max_pages", listViolations, c.config.Violations.MaxPages)
+	}
+}
+
+// violations shows every violation in the list to look, until that is enough. whole tells whether the list was read to
+// its end.
+func (c *connector) violations(ctx context.Context, look func(violation) (enough bool)) (whole bool, err error) {
 	seen := map[string]bool{}
 	cursor := ""
 	for range c.config.Violations.MaxPages {
@@ -51,45 +81,52 @@ func (c *connector) violationState(ctx context.Context, id string) (connectors.S
 			at += "?" + url.Values{"cursor": {cursor}}.Encode()
 		}
 		var page violationPage
-		if err := c.read(ctx, name, at, &page); err != nil {
-			return connectors.State{}, err
+		if err := c.read(ctx, listViolations, at, &page); err != nil {
+			return false, err
 		}
 		for _, v := range page.Violations {
-			if !strings.EqualFold(v.ID, id) {
-				continue
+			if look(v) {
+				return false, nil
 			}
-			if v.ExceptionType != nil && v.ExceptionType != "" {
-				return connectors.State{Outcome: connectors.Approved}, nil
-			}
-			return connectors.State{Outcome: connectors.Pending}, nil
 		}
 		if cursor = page.Paging.Next; cursor == "" {
-			return connectors.State{}, connectors.Permanently("%s: the violation is not among them: %w", name, connectors.ErrNotFound)
+			return true, nil
 		}
 		if seen[cursor] {
-			return connectors.State{}, &connectors.Error{Kind: connectors.Temporary, Err: fmt.Errorf("%s: the list leads back to a page that was read", name)}
+			return false, &connectors.Error{Kind: connectors.Temporary, Err: fmt.Errorf("%s: the list leads back to a page that was read", listViolations)}
 		}
 		seen[cursor] = true
 	}
-	return connectors.State{}, connectors.Permanently("%s: the violation is not on the first %d pages; raise settings.violations.max_pages", name, c.config.Violations.MaxPages)
+	return false, nil
+}
+
+// outcomes are what a finding's state means as an answer to State.
+var outcomes = map[string]connectors.Outcome{
+	connectors.FindingOpened: connectors.Pending, connectors.FindingResolved: connectors.Expired, connectors.FindingDismissed: connectors.Approved,
 }
 
 func (c *connector) targetState(ctx context.Context, id string) (connectors.State, error) {
+	kind, _, err := c.target(ctx, id)
+	return connectors.State{Outcome: outcomes[kind]}, err
+}
+
+// target reads a mobile finding target: the kind of event its status stands for, and the status itself.
+func (c *connector) target(ctx context.Context, id string) (kind, status string, err error) {
 	const name = "read finding target"
 	var target any
-	if err := c.read(ctx, name, c.base+strings.TrimRight(c.config.Targets.Path, "/")+"/"+url.PathEscape(id), &target); err != nil {
-		return connectors.State{}, err
+	if err := c.read(ctx, name, c.targetURL(id), &target); err != nil {
+		return "", "", err
 	}
-	switch c.statuses[upper(lookUp(target, c.config.Targets.Status))] {
-	case connectors.FindingOpened:
-		return connectors.State{Outcome: connectors.Pending}, nil
-	case connectors.FindingResolved:
-		return connectors.State{Outcome: connectors.Expired}, nil
-	case connectors.FindingDismissed:
-		return connectors.State{Outcome: connectors.Approved}, nil
-	default:
-		return connectors.State{}, connectors.Permanently("%s: the answer has no known status; set settings.targets.status and settings.statuses to what your account answers", name)
+	status = upper(lookUp(target, c.config.Targets.Status))
+	kind, ok := c.statuses[status]
+	if !ok {
+		return "", "", connectors.Permanently("%s: the answer has no known status; set settings.targets.status and settings.statuses to what your account answers", name)
 	}
+	return kind, status, nil
+}
+
+func (c *connector) targetURL(id string) string {
+	return c.base + strings.TrimRight(c.config.Targets.Path, "/") + "/" + url.PathEscape(id)
 }
 
 func (c *connector) read(ctx context.Context, name, at string, into any) error {

@@ -120,6 +120,8 @@ func TestPing(t *testing.T) {
 		{"works", "", "", datatheoremstandin.Options{}, 0},
 		{"wrong key", "api_key: {value: canary-other}", "settings.api_key", datatheoremstandin.Options{}, connectors.Unwell},
 		{"no right", "", "give the API key the right", datatheoremstandin.Options{WithoutRight: true}, connectors.Permanent},
+		{"no right to mobile results that nobody needs", "", "", datatheoremstandin.Options{WithoutMobile: true}, 0},
+		{"no right to mobile results", updateBody, "list mobile finding targets", datatheoremstandin.Options{WithoutMobile: true}, connectors.Permanent},
 		{"wrong path", "ping_path: /apis/x", "settings.ping_path", datatheoremstandin.Options{}, connectors.Permanent},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -117,6 +117,7 @@ type change struct {
 	subject   string
 	effect    effect
 	data      map[string]any
+	raw       map[string]any // of a review: the change as it was sent
 }
 
 // What a change does to the data.
@@ -170,7 +171,7 @@ func (r *reader) attributeAssignment(o map[string]any) change {
 func (r *reader) relationshipChange(o map[string]any, at string) change {
 	row, column := r.entity(o, at, "rowEntity"), r.entity(o, at, "columnEntity")
 	c := change{
-		kind: "relationshipChange", operation: r.needed(o, at, "operation"), comment: r.text(o, at, "comment"),
+		raw: o, kind: "relationshipChange", operation: r.needed(o, at, "operation"), comment: r.text(o, at, "comment"),
 		effect: effect{Entity: row.key, Other: &column.key},
 	}
 	switch c.operation {
@@ -188,7 +189,7 @@ func (r *reader) relationshipChange(o map[string]any, at string) change {
 func (r *reader) rowRemoval(o map[string]any, at string) change {
 	e := r.entity(o, at, "entity")
 	return change{
-		kind: "rowRemoval", comment: r.text(o, at, "comment"), subject: "remove " + e.in(),
+		raw: o, kind: "rowRemoval", comment: r.text(o, at, "comment"), subject: "remove " + e.in(),
 		effect: effect{Do: doRemove, Entity: e.key}, data: map[string]any{"entity": e.raw},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
@@ -44,12 +45,16 @@ type Check struct {
 	// another.
 	Condition string `yaml:"condition"`
 	Link      string `yaml:"link"`
+	// Follow is for how long after an approval the data is asked. Looking for changes nobody has decided ends with their
+	// case.
+	Follow time.Duration `yaml:"follow"`
 }
 
 const (
 	defaultMaxChanges = 500
 	defaultCondition  = "idInBooleanExpression"
 	defaultLink       = "directlyLinkedTo"
+	defaultFollow     = 30 * 24 * time.Hour
 
 	// unknown is the kind of a request whose type nobody documented. It is stored and shown as unrouted unless a rule
 	// names it.
@@ -58,7 +63,7 @@ const (
 
 // New returns a Config with every default filled in, for a document to be decoded over.
 func New() connectors.Config {
-	return &Config{Split: true, MaxChanges: defaultMaxChanges, Check: Check{Condition: defaultCondition, Link: defaultLink}}
+	return &Config{Split: true, MaxChanges: defaultMaxChanges, Check: Check{Condition: defaultCondition, Link: defaultLink, Follow: defaultFollow}}
 }
 
 // Open checks the settings, reporting every fault with its path, and builds the connector. It calls nobody.
@@ -81,19 +86,22 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 		f.secret("check.token_secret", c.Check.TokenSecret)
 		f.text("check.condition", c.Check.Condition)
 		f.text("check.link", c.Check.Link)
+		if c.Check.Follow < 0 {
+			f.add("check.follow", "is how long to look, like 720h; 0 is not at all")
+		}
 	}
 	f.address("base_url", c.BaseURL, journal || check)
 	if err := errors.Join(f...); err != nil {
 		return nil, err
 	}
-	if check {
-		k.asking = env.Client.With(connectors.Basic{User: c.Check.TokenID, Password: c.Check.TokenSecret})
+	if journal {
+		k.source = env.Client.With(connectors.Basic{User: fmt.Sprint(c.Journal.SourceID), Password: c.Journal.Token})
 	}
-	if !journal {
+	if !check {
 		return k, nil
 	}
-	k.source = env.Client.With(connectors.Basic{User: fmt.Sprint(c.Journal.SourceID), Password: c.Journal.Token})
-	return &journaling{k}, nil
+	k.asking = env.Client.With(connectors.Basic{User: c.Check.TokenID, Password: c.Check.TokenSecret})
+	return &checking{k}, nil
 }
 
 // faults collects what is wrong with the settings.

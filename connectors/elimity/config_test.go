@@ -1,8 +1,10 @@
 package elimity
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -72,22 +74,29 @@ check: {token_id: a, condition: "", link: " "}
 	}
 }
 
-func TestOnlyAJournalTakesDecisions(t *testing.T) {
+func TestWhatAConnectionCanDoFollowsFromItsSettings(t *testing.T) {
 	t.Parallel()
 	const base = "base_url: https://elimity.example\n"
 	for _, tt := range []struct {
 		settings string
-		decides  bool
+		tells    bool
+		polls    bool
 		says     string
 	}{
-		{"", false, "requestedAt"},
-		{base + checkSettings, false, "idInBooleanExpression"},
-		{base + journalSettings, true, "connector logs"},
-		{base + journalSettings + checkSettings, true, "directlyLinkedTo"},
+		{"", false, false, "requestedAt"},
+		{base + checkSettings, false, true, "idInBooleanExpression"},
+		{base + journalSettings, true, false, "connector logs"},
+		{base + journalSettings + checkSettings, true, true, "directlyLinkedTo"},
 	} {
 		k := mustOpen(t, tt.settings)
-		if got := connectors.Can(k, connectors.Decide); got != tt.decides {
-			t.Errorf("%q: decides %v, want %v", tt.settings, got, tt.decides)
+		if _, follows, polls := connectors.AsPoller(k); polls != tt.polls || polls && follows != 30*24*time.Hour {
+			t.Errorf("%q: polls %v, for %s after an approval, want %v, for 30 days", tt.settings, polls, follows, tt.polls)
+		}
+		if !tt.tells {
+			err := k.(connectors.Decider).Decide(t.Context(), connectors.Decision{RequestID: "elm-1", Outcome: connectors.Approved, At: connectortest.Now})
+			if kept, ok := errors.AsType[*connectors.Kept](err); !ok || !strings.Contains(kept.Why, "settings.journal") {
+				t.Errorf("%q: a decision ends with %v, want it kept", tt.settings, err)
+			}
 		}
 		if got := strings.Join(connectors.Unverified(k), "\n"); !strings.Contains(got, tt.says) {
 			t.Errorf("%q: unverified lacks %q:\n%s", tt.settings, tt.says, got)

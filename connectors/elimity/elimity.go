@@ -13,11 +13,12 @@
 //
 // Elimity documents no call that reports a change request's fate. Where the settings name a custom source made for it,
 // decisions are written into that source's connector log, which is a journal to read and changes nothing; without one
-// the connector takes no decisions. Where they hold an API token, State tells whether a change has taken effect.
+// they stand in the record alone, and the ticket says so. Where the settings hold an API token, State and Poll tell
+// whether a change has taken effect.
 //
 // Read config.go for the settings and what they rest on, receive.go for how a body becomes events, change.go for the
-// objects in it, identity.go for what makes two of them the same, fields.go for what an event may hold, journal.go and
-// state.go for the calls, wire.go for their bodies. Package elimitystandin is a server to try all of it against.
+// objects in it, identity.go for what makes two of them the same, fields.go for what an event may hold, journal.go,
+// state.go and poll.go for the calls, wire.go for their bodies. Package elimitystandin is a server to try all of it against.
 package elimity
 
 import (
@@ -36,14 +37,15 @@ type connector struct {
 	source *connectors.Client // with the journal source's token; nil: there is no journal
 }
 
-// journaling is a connector that was given a journal. Without one Elimity cannot be told a decision, and rules that
-// want one told are refused when they are saved.
-type journaling struct{ *connector }
+// checking is a connector that was given an API token. Without one nothing can be looked for.
+type checking struct{ *connector }
 
 var (
 	_ connectors.Receiver    = (*connector)(nil)
-	_ connectors.Decider     = (*journaling)(nil)
+	_ connectors.Decider     = (*connector)(nil)
 	_ connectors.StateReader = (*connector)(nil)
+	_ connectors.Poller      = (*checking)(nil)
+	_ connectors.Follower    = (*checking)(nil)
 	_ connectors.Emitter     = (*connector)(nil)
 	_ connectors.Identifier  = (*connector)(nil)
 	_ connectors.Signer      = (*connector)(nil)
@@ -99,9 +101,12 @@ func (c *connector) Unverified() []string {
 	return list
 }
 
-// Emits lists change requests, with what all four types and the changes of a review may carry, and what is unknown.
+// Emits lists change requests, with what all four types and the changes of a review may carry, changes that are found to
+// be made, and what is unknown.
 func (c *connector) Emits() []connectors.EventType {
-	return []connectors.EventType{{Kind: connectors.ChangeRequested, Data: changeFields}, {Kind: unknown, Data: unknownFields}}
+	return []connectors.EventType{
+		{Kind: connectors.ChangeRequested, Data: changeFields}, {Kind: connectors.ChangeMade, Data: madeFields}, {Kind: unknown, Data: unknownFields},
+	}
 }
 
 // explain adds to a failed call what a person must change.

@@ -33,4 +33,10 @@ var changeFields = append([]connectors.Field{
 	{ID: "value", Type: "object", Doc: "attributeAssignment: an object of type, current and requested"},
 }, commonFields...)
 
+// madeFields are what is known of a change that is found to be made.
+var madeFields = []connectors.Field{
+	{ID: fieldEffect, Type: "text", Doc: "what was looked for, as JSON"},
+	{ID: "reloadedAt", Type: "time", Doc: "when the data that shows it was reloaded"},
+}
+
 var unknownFields = append([]connectors.Field{{ID: "type", Type: "text", Doc: "what Elimity calls it"}}, commonFields...)

@@ -11,12 +11,16 @@ import (
 )
 
 // Decide writes a line about the decision into the journal source's connector log. Elimity does nothing about it, and
-// the change request stays as it is. Writing it twice, after a lost answer, leaves two equal lines.
-func (c *journaling) Decide(ctx context.Context, d connectors.Decision) error {
+// the change request stays as it is. Writing it twice, after a lost answer, leaves two equal lines. Without a journal
+// nothing is written and nobody told.
+func (c *connector) Decide(ctx context.Context, d connectors.Decision) error {
 	const name = "write connector log"
 	line, err := journalLine(d)
 	if err != nil {
 		return err
+	}
+	if c.source == nil {
+		return &connectors.Kept{Why: "Elimity documents no call that takes a decision, and settings.journal names no log to write it into"}
 	}
 	_, err = c.source.Do(ctx, connectors.Call{
 		Name: name, Method: http.MethodPost, URL: c.sourceURL("connector-logs"), JSON: []logLine{line},

@@ -134,6 +134,7 @@ func part(of connectors.Event, review map[string]any, ch change, id string) conn
 		Kind: connectors.ChangeRequested, Type: ch.kind, Parent: of.RequestID, Time: of.Time, Requester: of.Requester,
 		RequestID: requestID(of.RequestID, id), Subject: connectors.Clean(ch.subject, 200),
 		Reason: cmp.Or(ch.comment, of.Reason), Data: maps.Clone(review),
+		Part: &connectors.Part{Body: []byte(canonical(ch.raw)), ContentType: "application/json"},
 	}
 	e.Dedupe = e.RequestID
 	maps.Copy(e.Data, ch.data)

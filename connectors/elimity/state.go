@@ -32,18 +32,28 @@ func (c *connector) State(ctx context.Context, d connectors.Decision) (connector
 	if err != nil {
 		return connectors.State{}, err
 	}
-	reloaded, err := c.reloaded(ctx, wanted)
+	sources, err := c.sources(ctx)
 	if err != nil {
 		return connectors.State{}, err
 	}
-	if !reloaded.After(d.At) {
+	at, there, err := c.taken(ctx, sources, wanted, d.At)
+	if err != nil {
+		return connectors.State{}, err
+	}
+	if !there {
 		return connectors.State{Outcome: connectors.Pending}, nil
 	}
-	there, err := c.look(ctx, wanted)
-	if err != nil || !there {
-		return connectors.State{Outcome: connectors.Pending}, err
+	return connectors.State{Outcome: connectors.Approved, At: at}, nil
+}
+
+// taken tells whether an effect is there in data that was reloaded after a time, and when that was.
+func (c *connector) taken(ctx context.Context, sources []sourceInfo, wanted effect, after time.Time) (at time.Time, there bool, err error) {
+	at, err = reloaded(sources, wanted)
+	if err != nil || !at.After(after) {
+		return at, false, err
 	}
-	return connectors.State{Outcome: connectors.Approved, At: reloaded}, nil
+	there, err = c.look(ctx, wanted)
+	return at, there && err == nil, err
 }
 
 func readEffect(text string) (effect, error) {
@@ -80,11 +90,7 @@ func (c *connector) sources(ctx context.Context) ([]sourceInfo, error) {
 }
 
 // reloaded is when the sources a change touches were last all reloaded; zero where one never was.
-func (c *connector) reloaded(ctx context.Context, e effect) (time.Time, error) {
-	list, err := c.sources(ctx)
-	if err != nil {
-		return time.Time{}, err
-	}
+func reloaded(list []sourceInfo, e effect) (time.Time, error) {
 	var earliest time.Time
 	for i, k := range e.keys() {
 		at := slices.IndexFunc(list, func(s sourceInfo) bool { return s.ID == k.Source && !s.Archived })

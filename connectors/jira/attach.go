@@ -39,7 +39,7 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 
 // fileName is a name without path and without what a header cannot hold.
 func fileName(name string) string {
-	name = path.Base(strings.ReplaceAll(markdown.Line(name, 200), `\`, "/"))
+	name = path.Base(strings.ReplaceAll(line(name, 200), `\`, "/"))
 	name = strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`"<>:|?*/`, r) {
 			return '_'

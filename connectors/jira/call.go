@@ -90,8 +90,11 @@ func exchangeFault(name string, err error) *connectors.Error {
 // refused turns an answer outside 2xx into an error that says what a person must change.
 func (c *connector) refused(name string, resp *http.Response, body []byte) *connectors.Error {
 	words := complaint(body)
-	if reason := resp.Header.Get("RateLimit-Reason"); limitReason.MatchString(reason) {
-		words = strings.TrimSpace("too many calls (" + reason + ") " + words)
+	if lacksScope(resp, words) {
+		return &connectors.Error{Kind: connectors.Unwell, Status: resp.StatusCode, Err: &missingScope{name: name, scope: scopeOf(resp.Request)}}
+	}
+	if resp.StatusCode == http.StatusTooManyRequests {
+		words = strings.TrimSpace(limitWords(resp.Header.Get("RateLimit-Reason")) + " " + words)
 	}
 	if resp.StatusCode == http.StatusGone {
 		// No ticket is ever gone: calls are.
@@ -110,10 +113,30 @@ func (c *connector) refused(name string, resp *http.Response, body []byte) *conn
 			fault.RetryAfter = min(max(at.Sub(c.now()), 0), 24*time.Hour)
 		}
 	}
+	if fault.Kind == connectors.Throttled && resp.Header.Get("RateLimit-Reason") == limitOfTicket {
+		fault.Kind = connectors.Temporary // that ticket waits, and no other
+	}
 	return fault
 }
 
+// limitOfTicket is the reason of a limit that only writes to one ticket ran into. All other limits are those of calls
+// of one kind, for seconds, or of all calls together, for an hour at most; both are the connection's.
+const limitOfTicket = "jira-per-issue-on-write"
+
 var limitReason = regexp.MustCompile(`^[a-z-]{1,60}$`)
+
+func limitWords(reason string) string {
+	switch {
+	case reason == limitOfTicket:
+		return "too many writes to this ticket"
+	case strings.HasPrefix(reason, "jira-quota-") && limitReason.MatchString(reason):
+		return "the hourly quota of this Jira is used up (" + reason + ")"
+	case limitReason.MatchString(reason):
+		return "too many calls (" + reason + ")"
+	default:
+		return "too many calls"
+	}
+}
 
 // loginReason is why Jira did not sign us in, empty where it did or does not say.
 func loginReason(h http.Header) string {

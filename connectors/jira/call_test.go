@@ -28,7 +28,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 			want: "create issue: no; customfield_1: is unknown; summary: is required (HTTP 400)",
 		},
 		{name: "service desk", status: 400, body: `{"errorMessage":"not that type"}`, kind: connectors.Permanent, want: "not that type"},
-		{name: "gateway", status: 401, body: `{"code":401,"message":"Unauthorized; scope does not match"}`, kind: connectors.Unwell, want: "scope does not match"},
+		{name: "gateway", status: 401, body: `{"code":401,"message":"Unauthorized; scope does not match"}`, kind: connectors.Unwell, want: "the token lacks the scope write:jira-work"},
 		{name: "no words", status: 401, body: "<html>login</html>", kind: connectors.Unwell, want: "the credentials were refused"},
 		{
 			name: "captcha", status: 403, header: http.Header{"X-Seraph-Loginreason": {"AUTHENTICATION_DENIED"}},
@@ -36,7 +36,32 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		},
 		{
 			name: "burst", status: 429, header: http.Header{"Retry-After": {"7"}, "Ratelimit-Reason": {"jira-burst-based"}},
-			kind: connectors.Throttled, retry: 7 * time.Second, want: "jira-burst-based",
+			kind: connectors.Throttled, retry: 7 * time.Second, want: "too many calls (jira-burst-based)",
+		},
+		{
+			name: "too many writes to one ticket", status: 429, header: http.Header{"Retry-After": {"2"}, "Ratelimit-Reason": {"jira-per-issue-on-write"}},
+			kind: connectors.Temporary, retry: 2 * time.Second, want: "too many writes to this ticket",
+		},
+		{
+			name: "too many writes, told by their end", status: 429,
+			header: http.Header{"X-Ratelimit-Reset": {"2026-11-20T10:00:30Z"}, "Ratelimit-Reason": {"jira-per-issue-on-write"}},
+			kind:   connectors.Temporary, retry: 30 * time.Second, want: "too many writes to this ticket",
+		},
+		{
+			name: "quota of the tenant", status: 429, header: http.Header{"Retry-After": {"3600"}, "Ratelimit-Reason": {"jira-quota-tenant-based"}},
+			kind: connectors.Throttled, retry: time.Hour, want: "the hourly quota of this Jira is used up (jira-quota-tenant-based)",
+		},
+		{
+			name: "a limit without a reason", status: 429, header: http.Header{"Retry-After": {"1"}},
+			kind: connectors.Throttled, retry: time.Second, want: "too many calls (HTTP 429)",
+		},
+		{
+			name: "a reason that is none", status: 429, header: http.Header{"Ratelimit-Reason": {"<b>Jira</b>"}},
+			kind: connectors.Throttled, want: "too many calls (HTTP 429)",
+		},
+		{
+			name: "slowed down by a time", status: 503, header: http.Header{"Retry-After": {"Fri, 20 Nov 2026 10:00:09 GMT"}},
+			kind: connectors.Throttled, sent: true, retry: 9 * time.Second, want: "service unavailable",
 		},
 		{
 			name: "quota with its end only", status: 429,

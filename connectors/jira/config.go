@@ -38,27 +38,6 @@ type Config struct {
 	SearchEvery time.Duration `yaml:"search_every,omitempty"`
 }
 
-// Auth is how we sign in; exactly one way.
-type Auth struct {
-	Basic *BasicAuth        `yaml:"basic,omitempty"` // mail and API token at Cloud, user and password at Data Center
-	Token connectors.Secret `yaml:"token,omitempty"` // personal access token of a Data Center
-	OAuth *OAuth            `yaml:"oauth,omitempty"` // service account, client credentials
-}
-
-// BasicAuth is HTTP Basic authentication.
-type BasicAuth struct {
-	User  string            `yaml:"user"`
-	Token connectors.Secret `yaml:"token"`
-}
-
-// OAuth is the client credentials grant of a service account.
-type OAuth struct {
-	TokenURL     string            `yaml:"token_url,omitempty"` // default: Atlassian's at Cloud, the site's own at Data Center
-	ClientID     string            `yaml:"client_id"`
-	ClientSecret connectors.Secret `yaml:"client_secret"`
-	Scopes       []string          `yaml:"scopes,omitempty"`
-}
-
 const (
 	cloud      = "cloud"
 	dataCenter = "data_center"
@@ -79,16 +58,7 @@ func (c Config) withDefaults() Config {
 	c.SearchEvery = min(cmp.Or(c.SearchEvery, c.Overlap), c.Overlap)
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 	c.SiteURL = strings.TrimRight(c.SiteURL, "/")
-	if c.Auth.OAuth != nil {
-		oauth := *c.Auth.OAuth
-		if oauth.TokenURL == "" {
-			oauth.TokenURL = cloudTokenURL
-			if c.Deployment == dataCenter {
-				oauth.TokenURL = c.BaseURL + "/rest/oauth2/latest/token"
-			}
-		}
-		c.Auth.OAuth = &oauth
-	}
+	c.Auth = c.Auth.withDefaults(c)
 	if u, err := url.Parse(c.BaseURL); err == nil && c.SiteURL == "" && u.Hostname() != gatewayHost {
 		c.SiteURL = c.BaseURL
 	}
@@ -118,6 +88,9 @@ func (c Config) faults() error {
 	if c.Deployment != cloud && c.Deployment != dataCenter {
 		fault("deployment is %s or %s", cloud, dataCenter)
 	}
+	if (c.Auth.OAuth != nil || c.Auth.Consent != nil) && c.Deployment == cloud && strings.HasSuffix(hostOf(c.BaseURL), ".atlassian.net") {
+		fault("base_url: access tokens are taken at https://%s/ex/jira/CLOUD-ID only; the cloud id stands at https://%s/_edge/tenant_info", gatewayHost, hostOf(c.BaseURL))
+	}
 	for _, key := range c.Projects {
 		if !projectKey.MatchString(key) {
 			fault("projects: %q is not a project key", key)
@@ -133,42 +106,6 @@ func (c Config) faults() error {
 		fault("overlap lies between 1m and 48h: searches know minutes only")
 	}
 	return errors.Join(append(faults, c.Auth.faults(c.Deployment)...)...)
-}
-
-func (a Auth) faults(deployment string) []error {
-	var faults []error
-	ways := 0
-	if a.Basic != nil {
-		ways++
-		if a.Basic.User == "" {
-			faults = append(faults, errors.New("auth.basic.user is missing"))
-		}
-		if a.Basic.Token.IsZero() {
-			faults = append(faults, errors.New("auth.basic.token is missing"))
-		}
-	}
-	if !a.Token.IsZero() {
-		ways++
-		if deployment == cloud {
-			faults = append(faults, errors.New("auth.token is a Data Center access token; at Cloud use auth.basic with mail and API token, or auth.oauth"))
-		}
-	}
-	if a.OAuth != nil {
-		ways++
-		if a.OAuth.ClientID == "" {
-			faults = append(faults, errors.New("auth.oauth.client_id is missing"))
-		}
-		if a.OAuth.ClientSecret.IsZero() {
-			faults = append(faults, errors.New("auth.oauth.client_secret is missing"))
-		}
-		if text := addressFault(a.OAuth.TokenURL); text != "" {
-			faults = append(faults, fmt.Errorf("auth.oauth.token_url %s", text))
-		}
-	}
-	if ways != 1 {
-		faults = append(faults, errors.New("auth needs exactly one of basic, token and oauth"))
-	}
-	return faults
 }
 
 // addressFault tells what is wrong with an address that credentials are sent to.
@@ -188,19 +125,20 @@ func addressFault(text string) string {
 	}
 }
 
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// behindGateway tells whether calls go through Atlassian's gateway, which wants a scope for each.
+func (c Config) behindGateway() bool {
+	return c.Deployment == cloud && strings.Contains(c.BaseURL, "/ex/jira/")
+}
+
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// auth is how the client signs in.
-func (a Auth) auth() connectors.Auth {
-	switch {
-	case a.Basic != nil:
-		return connectors.Basic{User: a.Basic.User, Password: a.Basic.Token}
-	case a.OAuth != nil:
-		return connectors.ClientCredentials{TokenURL: a.OAuth.TokenURL, ID: a.OAuth.ClientID, Secret: a.OAuth.ClientSecret, Scopes: a.OAuth.Scopes}
-	default:
-		return connectors.Bearer{Token: a.Token}
-	}
 }

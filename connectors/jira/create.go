@@ -24,6 +24,9 @@ func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket)
 	if err != nil {
 		return connectors.Ref{}, err
 	}
+	if t.Fields, err = c.requestTypes(ctx, t.Project, t.Fields, meta); err != nil {
+		return connectors.Ref{}, err
+	}
 	body := map[string]any{"fields": c.newFields(key, t, meta)}
 	if c.conf.Deployment == cloud {
 		body["properties"] = []property{{Key: c.conf.KeyProperty, Value: owned{Key: key}}}
@@ -77,6 +80,9 @@ func (c *connector) Update(ctx context.Context, ref connectors.Ref, t connectors
 			return err
 		}
 		if meta, err = c.screenFields(ctx, at, t.Fields); err != nil {
+			return err
+		}
+		if t.Fields, err = c.requestTypes(ctx, at.Project, t.Fields, meta); err != nil {
 			return err
 		}
 	}

@@ -35,7 +35,15 @@ func (c *connector) Describe(ctx context.Context, at connectors.Place) (connecto
 	out := connectors.Schema{Statuses: statuses}
 	for _, id := range slices.Sorted(maps.Keys(s.fields)) {
 		if id != "project" && id != "issuetype" { // they are the place
-			out.Fields = append(out.Fields, s.fields[id].describe(id))
+			f := s.fields[id].describe(id)
+			if s.fields[id].Schema.isRequestType() {
+				types, err := c.readRequestTypes(ctx, at.Project)
+				if err != nil {
+					return connectors.Schema{}, err
+				}
+				f.Type, f.Allowed = "text", namesOf(types)
+			}
+			out.Fields = append(out.Fields, f)
 		}
 	}
 	return out, nil

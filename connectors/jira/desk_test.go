@@ -49,7 +49,7 @@ func journey(t *testing.T, w *world) {
 	w.time.advance(10 * time.Minute)
 	_, _, err = w.Watch(ctx, cursor, []connectors.Ref{ref})
 	check("watch", err)
-	_, err = w.Groups(ctx, "acc-kim")
+	_, err = w.Groups(ctx, w.kim())
 	check("groups", err)
 	_, _, err = w.People(ctx, "")
 	check("people", err)

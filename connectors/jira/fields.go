@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/markdown"
@@ -26,7 +27,7 @@ const (
 func (c *connector) ticketFields(t connectors.Ticket, meta map[string]fieldMeta) map[string]any {
 	out := map[string]any{}
 	if t.Summary != "" {
-		out["summary"] = markdown.Line(t.Summary, maxSummary)
+		out["summary"] = line(t.Summary, maxSummary)
 	}
 	if strings.TrimSpace(t.Description) != "" {
 		out["description"] = c.rich(markdown.Parse(t.Description))
@@ -53,9 +54,33 @@ func checkFields(fields map[string]any) error {
 // rich renders a text the way the version in use takes it.
 func (c *connector) rich(d markdown.Document) any {
 	if c.conf.Deployment == dataCenter {
-		return d.Wiki(maxText)
+		return d.Wiki(textLimit(d))
 	}
-	return d.ADF(maxText)
+	return d.ADF(textLimit(d))
+}
+
+// textLimit is how many characters of a text Jira is given. Those beyond the first 65536 count twice, as in Java: how Jira
+// counts is not documented, and a text cut too short is better than a ticket refused.
+func textLimit(d markdown.Document) int {
+	twice := 0
+	for _, r := range d.Text(0) {
+		if r > 0xffff {
+			twice++
+		}
+	}
+	return max(maxText-twice, maxText/2)
+}
+
+// line is text on one line, within a limit that is counted as in textLimit.
+func line(text string, most int) string {
+	for n := most; ; {
+		cut := markdown.Line(text, n)
+		over := len(utf16.Encode([]rune(cut))) - most
+		if over <= 0 {
+			return cut
+		}
+		n -= max(1, over/2)
+	}
 }
 
 // called points at a project or type by that name, or by id where the text is one.
@@ -114,7 +139,7 @@ func (c *connector) textValue(s fieldSchema, text string) any {
 		}
 		return text
 	case "string":
-		return markdown.Line(text, maxTextLine)
+		return line(text, maxTextLine)
 	default:
 		return text
 	}
@@ -179,7 +204,7 @@ func checkKey(key string) error {
 func labels(asked []string) []string {
 	var out []string
 	for _, label := range asked {
-		label = strings.ReplaceAll(markdown.Line(label, maxLabel), " ", "_")
+		label = strings.ReplaceAll(line(label, maxLabel), " ", "_")
 		if label == "" || label == mark || strings.HasPrefix(label, mark+"-") || slices.Contains(out, label) {
 			continue
 		}

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -38,14 +37,18 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	if err := settings.faults(); err != nil {
 		return nil, err
 	}
-	client := env.Client.With(settings.Auth.auth())
+	client := env.Client.With(settings.Auth.auth(env.Keep))
 	exchange, err := jira.NewClient(client.HTTP(), settings.BaseURL+"/")
 	if err != nil {
 		return nil, fmt.Errorf("base_url: %w", err)
 	}
-	return &connector{
+	built := &connector{
 		conf: settings, client: client, jira: exchange, log: env.Log, now: env.Now, screens: map[connectors.Place]screen{},
-	}, nil
+	}
+	if settings.Auth.dynamic() {
+		return &subscriber{built}, nil
+	}
+	return built, nil
 }
 
 type connector struct {
@@ -75,48 +78,8 @@ var (
 	_ connectors.Signer       = (*connector)(nil)
 	_ connectors.Lagger       = (*connector)(nil)
 	_ connectors.Marker       = (*connector)(nil)
+	_ connectors.Subscriber   = (*subscriber)(nil) // where an app has webhooks of its own
 )
-
-// needed are the permissions without which the loop does not close, by Jira's names.
-var needed = []string{"BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "TRANSITION_ISSUES", "ADD_COMMENTS", "CREATE_ATTACHMENTS"}
-
-// Ping signs in and names the permissions the account lacks: in every configured project, or anywhere where none is.
-func (c *connector) Ping(ctx context.Context) error {
-	if _, err := c.signIn(ctx); err != nil {
-		return err
-	}
-	projects := c.conf.Projects
-	if len(projects) == 0 {
-		projects = []string{""}
-	}
-	var faults []string
-	for _, project := range projects {
-		path := c.api("mypermissions?permissions=" + strings.Join(needed, ","))
-		if project != "" {
-			path += "&projectKey=" + project
-		}
-		var answer permissions
-		if err := c.get(ctx, "read permissions", path, &answer); err != nil {
-			return err
-		}
-		var missing []string
-		for _, name := range needed {
-			// Older Data Centers answer with names of their own; what is not told is not missing.
-			if p, told := answer.Permissions[name]; told && !p.Have {
-				missing = append(missing, name)
-			}
-		}
-		if len(missing) > 0 && project != "" {
-			faults = append(faults, "in project "+project+": "+strings.Join(missing, ", "))
-		} else if len(missing) > 0 {
-			faults = append(faults, "in any project: "+strings.Join(missing, ", "))
-		}
-	}
-	if len(faults) > 0 {
-		return connectors.Permanently("the account lacks permissions %s", strings.Join(faults, "; "))
-	}
-	return nil
-}
 
 // IndexLag is how long after a create a search may still not see the ticket.
 func (c *connector) IndexLag() time.Duration { return c.conf.IndexLag }
@@ -133,6 +96,15 @@ func (c *connector) Unverified() []string {
 		return append(out,
 			"webhooks: Data Center is documented to sign them from version 10 on; older ones need a token in the URL",
 			"people: that searching for a dot finds everybody is known from practice only",
+		)
+	}
+	if c.conf.behindGateway() {
+		out = append(out, "doctor: that the gateway refuses a write for want of its scope before Jira looks at what it says is inferred; so are missing scopes found without writing")
+	}
+	if c.conf.Auth.dynamic() {
+		out = append(out,
+			"webhooks of the app: which claims their tokens have is not documented; the signature is checked, and times where there are any",
+			"webhooks of the app: that the filter project != EMPTY, for connections without projects, stands for all is known from practice only",
 		)
 	}
 	if c.conf.Auth.OAuth != nil && c.conf.Auth.OAuth.TokenURL == cloudTokenURL {

@@ -12,8 +12,12 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
-// Verification is how Jira Cloud's admin webhooks and those of Data Center 10 are signed.
+// Verification is how webhooks prove where they come from: Jira Cloud's admin webhooks and those of Data Center 10 are
+// signed; those of an app bring a token signed with its client secret.
 func (c *connector) Verification() connectors.Verification {
+	if c.conf.Auth.dynamic() {
+		return connectors.Verification{JWT: &connectors.JWTCheck{Secrets: []connectors.Secret{c.conf.Auth.Consent.ClientSecret}}}
+	}
 	return connectors.Verification{HMAC: &connectors.HMACCheck{Header: "X-Hub-Signature", Prefix: "sha256=", Algorithm: "sha256", Encoding: "hex"}}
 }
 

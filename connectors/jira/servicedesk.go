@@ -1,10 +1,12 @@
 package jira
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -47,7 +49,8 @@ func (c *connector) deskComment(ctx context.Context, ref connectors.Ref, n conne
 	if err != nil {
 		return err
 	}
-	body := map[string]any{"body": markdown.Parse(n.Body).Wiki(maxText), "public": n.Public}
+	text := markdown.Parse(n.Body)
+	body := map[string]any{"body": text.Wiki(textLimit(text)), "public": n.Public}
 	var made struct{ ID string }
 	err = c.call(ctx, "comment on request", http.MethodPost, deskAPI+"request/"+h+"/comment", body, &made)
 	if errors.Is(err, connectors.ErrNotFound) {
@@ -91,7 +94,7 @@ func (c *connector) approvals(ctx context.Context, ref connectors.Ref, me self) 
 	if err != nil {
 		return nil, err
 	}
-	var out []connectors.Approval
+	var asked []approval
 	for start := 0; ; {
 		var page struct {
 			Values []approval `json:"values"`
@@ -104,14 +107,24 @@ func (c *connector) approvals(ctx context.Context, ref connectors.Ref, me self) 
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range page.Values {
-			out = append(out, a.votes(me)...)
-		}
+		asked = append(asked, page.Values...)
 		start += len(page.Values)
 		if page.Last || len(page.Values) == 0 {
-			return out, nil
+			return ordered(asked, me), nil
 		}
 	}
+}
+
+// ordered are the votes of approvals in the order those were asked for.
+func ordered(asked []approval, me self) []connectors.Approval {
+	slices.SortStableFunc(asked, func(a, b approval) int {
+		return cmp.Or(cmp.Compare(a.Created.Millis, b.Created.Millis), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
+	})
+	var out []connectors.Approval
+	for _, a := range asked {
+		out = append(out, a.votes(me)...)
+	}
+	return out
 }
 
 // votes is one entry for each approver asked.
@@ -121,7 +134,7 @@ func (a approval) votes(me self) []connectors.Approval {
 		vote := connectors.Approval{
 			ID: a.ID, By: one.Approver.seenBy(me), Outcome: outcome(one.Decision), Final: outcome(a.Final),
 		}
-		if a.Completed.Millis > 0 {
+		if a.Completed.Millis > 0 && vote.Outcome != connectors.Pending { // Jira tells when the whole came to its end
 			vote.At = time.UnixMilli(a.Completed.Millis).UTC()
 		}
 		out = append(out, vote)

@@ -12,10 +12,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors/jira/jirastandin"
 )
 
 // specs reads Atlassian's own descriptions where DRAWBRIDGE_SPECS names their folder, once for all tests.
@@ -43,6 +46,10 @@ func conform(t testing.TB, next http.Handler) http.Handler {
 		t.Fatal(err)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/oauth/") {
+			next.ServeHTTP(w, r)
+			return
+		}
 		if path := r.URL.Path; strings.HasSuffix(path, "/rest/api/2/search") || strings.HasSuffix(path, "/rest/api/3/search") {
 			t.Errorf("%s %s: Jira Cloud has no such call any more", r.Method, path)
 		}
@@ -55,6 +62,9 @@ func conform(t testing.TB, next http.Handler) http.Handler {
 	})
 }
 
+// gatewayPrefix is what stands in front of the described paths at Atlassian's gateway.
+const gatewayPrefix = "/ex/jira/" + jirastandin.CloudID
+
 func described(r *http.Request, docs []*openapi3.T) error {
 	route, params := operation(r, docs)
 	if route == nil {
@@ -65,6 +75,7 @@ func described(r *http.Request, docs []*openapi3.T) error {
 		return err
 	}
 	probe := r.Clone(context.Background())
+	probe.URL.Path = strings.TrimPrefix(probe.URL.Path, gatewayPrefix)
 	probe.Body = io.NopCloser(bytes.NewReader(body))
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	multipart := strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/")
@@ -83,7 +94,7 @@ func operation(r *http.Request, docs []*openapi3.T) (*routers.Route, map[string]
 	for _, doc := range docs {
 		for template, item := range doc.Paths.Map() {
 			op := item.GetOperation(r.Method)
-			params, ok := fill(template, r.URL.Path)
+			params, ok := fill(template, strings.TrimPrefix(r.URL.Path, gatewayPrefix))
 			if op == nil || !ok || best != nil && len(params) >= len(bestParams) {
 				continue
 			}
@@ -132,4 +143,16 @@ func TestRequestsAreAsAtlassianDescribesThem(t *testing.T) {
 		}
 	}
 	journey(t, newWorld(t, worldOptions{}))
+	w := newWorld(t, consented())
+	journey(t, w)
+	s := subscriber{w.connector}
+	for _, notices := range []string{"https://a.example/in/jira", "https://b.example/in/jira"} {
+		if _, err := s.Subscribe(t.Context(), notices); err != nil {
+			t.Error(err)
+		}
+		w.time.advance(20 * 24 * time.Hour)
+		if _, err := s.Subscribe(t.Context(), notices); err != nil {
+			t.Error(err)
+		}
+	}
 }

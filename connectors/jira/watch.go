@@ -3,6 +3,7 @@ package jira
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -16,7 +17,11 @@ import (
 type progress struct {
 	At       time.Time `json:"at"`       // everything updated before was told, as far as the index knew
 	Searched time.Time `json:"searched"` // when the index was asked last
+	Turn     int       `json:"turn,omitempty"`
 }
+
+// lookedAfter is how many open tickets a Data Center is asked for in a round, one by one. Turn counts the rounds.
+const lookedAfter = 20
 
 // maxFetch is how many tickets Cloud gives by id in one call.
 const maxFetch = 100
@@ -36,7 +41,7 @@ func (c *connector) Watch(ctx context.Context, since connectors.Cursor, open []c
 	if from.Searched.IsZero() {
 		from.Searched = from.At
 	}
-	next := progress{At: now, Searched: from.Searched}
+	next := progress{At: now, Searched: from.Searched, Turn: from.Turn}
 	var out []connectors.Change
 	byID := c.conf.Deployment == cloud && len(open) > 0 && len(open) <= maxFetch
 	if byID {
@@ -54,6 +59,14 @@ func (c *connector) Watch(ctx context.Context, since connectors.Cursor, open []c
 		}
 		out = append(out, changes...)
 		next.Searched = now
+		if c.conf.Deployment == dataCenter {
+			next.Turn++
+			gone, err := c.goneAmong(ctx, open, from.Turn)
+			if err != nil {
+				return nil, since, unsent(err)
+			}
+			out = append(out, gone...)
+		}
 	}
 	return distinct(out), next.cursor(), nil
 }
@@ -97,9 +110,32 @@ func (c *connector) fetchOpen(ctx context.Context, since time.Time, open []conne
 			out = append(out, change)
 		}
 	}
-	hour := c.now().UTC().Truncate(time.Hour).Format(time.RFC3339) // told again later, should Jira have erred
 	for _, id := range missing {
-		out = append(out, connectors.Change{Ref: connectors.Ref{ID: id}, ID: id + "@gone@" + hour})
+		out = append(out, c.gone(id))
+	}
+	return out, nil
+}
+
+// gone is the change of a ticket Jira does not show us, told again each hour, should Jira have erred.
+func (c *connector) gone(id string) connectors.Change {
+	hour := c.now().UTC().Truncate(time.Hour).Format(time.RFC3339)
+	return connectors.Change{Ref: connectors.Ref{ID: id}, ID: id + "@gone@" + hour}
+}
+
+// goneAmong asks for some of the open tickets, each round for others: no search tells that a ticket was deleted.
+func (c *connector) goneAmong(ctx context.Context, open []connectors.Ref, turn int) ([]connectors.Change, error) {
+	var out []connectors.Change
+	for n := range min(len(open), lookedAfter) {
+		ref := open[(turn*lookedAfter+n)%len(open)]
+		if !issueID.MatchString(ref.ID) {
+			continue
+		}
+		err := c.get(ctx, "read issue", c.api("issue/"+ref.ID+"?fields=updated"), nil)
+		if errors.Is(err, connectors.ErrNotFound) {
+			out = append(out, c.gone(ref.ID))
+		} else if err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
@@ -120,16 +156,8 @@ func (c *connector) searchUpdated(ctx context.Context, since time.Time) ([]conne
 		return nil, err
 	}
 	terms := []string{"labels = " + quote(mark), "updated >= " + c.since(since, me.zone)}
-	switch len(c.conf.Projects) {
-	case 0:
-	case 1:
-		terms = append([]string{"project = " + quote(c.conf.Projects[0])}, terms...)
-	default:
-		keys := make([]string, 0, len(c.conf.Projects))
-		for _, key := range c.conf.Projects {
-			keys = append(keys, quote(key))
-		}
-		terms = append([]string{"project in (" + strings.Join(keys, ", ") + ")"}, terms...)
+	if len(c.conf.Projects) > 0 {
+		terms = append([]string{c.inProjects()}, terms...)
 	}
 	var out []connectors.Change
 	err = c.search(ctx, search{
@@ -143,6 +171,18 @@ func (c *connector) searchUpdated(ctx context.Context, since time.Time) ([]conne
 		return nil
 	})
 	return out, err
+}
+
+// inProjects is the term of a search for the configured projects.
+func (c *connector) inProjects() string {
+	if len(c.conf.Projects) == 1 {
+		return "project = " + quote(c.conf.Projects[0])
+	}
+	keys := make([]string, 0, len(c.conf.Projects))
+	for _, key := range c.conf.Projects {
+		keys = append(keys, quote(key))
+	}
+	return "project in (" + strings.Join(keys, ", ") + ")"
 }
 
 // since is the start of a search. Where Jira does not tell the account's time zone it is so many minutes ago, by Jira's

@@ -180,7 +180,11 @@ type approval struct {
 		Approver *user  `json:"approver"`
 		Decision string `json:"approverDecision"`
 	} `json:"approvers"`
-	Completed struct {
-		Millis int64 `json:"epochMillis"`
-	} `json:"completedDate"`
+	Created   moment `json:"createdDate"`
+	Completed moment `json:"completedDate"`
+}
+
+// moment is a time as the service desk writes it.
+type moment struct {
+	Millis int64 `json:"epochMillis"`
 }

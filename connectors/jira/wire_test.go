@@ -51,6 +51,17 @@ func TestRequestBodies(t *testing.T) {
 					_, _, err = w.Watch(t.Context(), cursor, []connectors.Ref{ref})
 					return err
 				}},
+				{"ping", func() error { w.conf.Projects = []string{"ITSEC", "DESK"}; return w.Ping(t.Context()) }},
+				{"describe", func() error {
+					_, err := w.Describe(t.Context(), connectors.Place{Project: "DESK", Type: "Service Request"})
+					return err
+				}},
+				{"attach", func() error {
+					return w.Attach(t.Context(), ref, connectors.File{Name: "a.txt", Type: "text/plain", Content: []byte("x")})
+				}},
+				{"fetch", func() error { _, err := w.Fetch(t.Context(), ref); return err }},
+				{"groups", func() error { _, err := w.Groups(t.Context(), w.kim()); return err }},
+				{"people", func() error { _, _, err := w.People(t.Context(), ""); return err }},
 			} {
 				w.tape.take()
 				if err := step.do(); err != nil {
@@ -65,15 +76,47 @@ func TestRequestBodies(t *testing.T) {
 func TestRequestBodiesAtAServiceDesk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
-	ref, err := w.Create(t.Context(), "k1", connectors.Ticket{Project: "DESK", Type: "Service Request", Summary: "s"})
-	if err != nil {
+	if _, err := w.account(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.tape.take()
+	ref, err := w.Create(t.Context(), "k1", connectors.Ticket{
+		Project: "DESK", Type: "Service Request", Summary: "s", Fields: map[string]any{"customfield_10010": "Get access"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "desk-create.json", w.tape.take())
 	if err := w.Comment(t.Context(), ref, connectors.Note{Key: "n1", Body: "**Refused:** {code}"}); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "desk-comment.json", w.tape.take())
+	if _, err := w.Fetch(t.Context(), ref); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "desk-fetch.json", w.tape.take())
+}
+
+func TestRequestBodiesBehindTheGateway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, consented())
+	s := subscriber{w.connector}
+	look := func(name, notices string) {
+		t.Helper()
+		if _, err := s.Subscribe(t.Context(), notices); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, w.tape.take()[1:]) // the first asks for an access token
+	}
+	look("gateway-register.json", "https://bridge.example/in/jira")
+	w.time.advance(20 * 24 * time.Hour)
+	look("gateway-extend.json", "https://bridge.example/in/jira")
+	w.time.advance(2 * time.Hour)
+	look("gateway-replace.json", "https://moved.example/in/jira")
+	if err := w.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "gateway-ping.json", w.tape.take())
 }
 
 func TestTheContextPathIsKept(t *testing.T) {

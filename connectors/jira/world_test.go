@@ -2,6 +2,7 @@ package jira
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"io"
@@ -129,11 +130,32 @@ func open(t testing.TB, handler http.Handler, at *clock, change func(*Config)) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := conf.Open(connectors.Env{Name: "jira", Client: client, Log: slog.New(slog.DiscardHandler), Now: at.Now})
+	c, err := conf.Open(connectors.Env{
+		Name: "jira", Client: client, Log: slog.New(slog.DiscardHandler), Now: at.Now, Keep: &memory{texts: map[string]string{}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s, ok := c.(*subscriber); ok {
+		return s.connector
+	}
 	return c.(*connector)
+}
+
+// memory keeps texts as the gateway does.
+type memory struct {
+	mu    sync.Mutex
+	texts map[string]string
+}
+
+func (m *memory) Trade(ctx context.Context, name string, f func(context.Context, string) (string, error)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	next, err := f(ctx, m.texts[name])
+	if err == nil {
+		m.texts[name] = next
+	}
+	return err
 }
 
 // answers is a Jira that gives fixed answers by method and path.
@@ -163,10 +185,20 @@ func request() connectors.Ticket {
 	}
 }
 
-// must gives the ticket of a create.
+// kim is what Kim's account is called.
+func (w *world) kim() string {
+	if w.conf.Deployment == dataCenter {
+		return "kim"
+	}
+	return "acc-kim"
+}
+
+// create opens a ticket that has everything.
 func (w *world) create(t testing.TB, key string) connectors.Ref {
 	t.Helper()
-	ref, err := w.Create(t.Context(), key, request())
+	ticket := request()
+	ticket.Fields["customfield_10080"] = w.kim()
+	ref, err := w.Create(t.Context(), key, ticket)
 	if err != nil {
 		t.Fatalf("create: %v", err)
 	}

@@ -1,9 +1,11 @@
 // Package standin has what the stand-ins of vendors are made of besides the vendor itself: misfortunes that befall
-// calls, and webhooks on their way.
+// calls (Faults), and webhooks on their way, each for itself (Hooks) or one behind the other (Line).
 package standin
 
 import (
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"time"
 )
@@ -43,8 +45,8 @@ func (f *Faults) FailOn(op string, n, status int, header http.Header) {
 	f.failures = append(f.failures, failure{op: op, left: n, status: status, header: header})
 }
 
-// CutNext lets the next call of that name take effect and closes its connection without an answer: the caller cannot
-// know whether it worked.
+// CutNext closes the connection of the next call of that name that takes effect, without an answer: the caller cannot
+// know whether it worked. A call that is refused is answered as ever.
 func (f *Faults) CutNext(op string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -108,16 +110,16 @@ func (f *Faults) Serve(w http.ResponseWriter, r *http.Request, op string, fail f
 		}
 		fail(w, next.status)
 	case next.cut:
-		perform(lost{header: http.Header{}}, r)
-		panic(http.ErrAbortHandler) // closes the connection
+		answer := httptest.NewRecorder()
+		perform(answer, r)
+		if answer.Code < http.StatusBadRequest {
+			panic(http.ErrAbortHandler) // closes the connection
+		}
+		f.CutNext(op)
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes())
 	default:
 		perform(w, r)
 	}
 }
-
-// lost takes an answer that nobody gets.
-type lost struct{ header http.Header }
-
-func (l lost) Header() http.Header         { return l.header }
-func (l lost) WriteHeader(int)             {}
-func (l lost) Write(p []byte) (int, error) { return len(p), nil }

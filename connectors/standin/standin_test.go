@@ -18,7 +18,11 @@ func TestFaults(t *testing.T) {
 	var performed atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.Serve(w, r, strings.TrimPrefix(r.URL.Path, "/"), func(w http.ResponseWriter, status int) { w.WriteHeader(status) },
-			func(w http.ResponseWriter, _ *http.Request) {
+			func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Query().Has("bad") {
+					w.WriteHeader(http.StatusBadRequest)
+					return
+				}
 				performed.Add(1)
 				w.WriteHeader(http.StatusCreated)
 			})
@@ -51,6 +55,7 @@ func TestFaults(t *testing.T) {
 	}
 	want("create", 201, 3)
 	f.CutNext("create")
+	want("create?bad", 400, 3)
 	if resp, err := call("create"); err == nil || performed.Load() != 4 {
 		t.Errorf("cut: got %+v and %d performed, want no answer and 4", resp, performed.Load())
 	}
@@ -116,5 +121,49 @@ func TestRunSendsAsTheyCome(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestALineGoesOnOnceTheFirstIsTaken(t *testing.T) {
+	t.Parallel()
+	answers := []int{503, 200, 200}
+	var sent, taken []string
+	l := standin.Line[string]{
+		Post: func(_ context.Context, hook string) (int, error) {
+			sent = append(sent, hook)
+			if len(answers) == 0 {
+				return 500, nil
+			}
+			status := answers[0]
+			answers = answers[1:]
+			return status, nil
+		},
+		Taken: func(hook string) { taken = append(taken, hook) },
+	}
+	l.Add("a")
+	l.Add("b")
+	if statuses, err := l.Flush(t.Context()); err == nil || len(statuses) != 1 || l.Queued() != 2 {
+		t.Errorf("refused: %v, %v, %d wait", statuses, err, l.Queued())
+	}
+	if !l.Waits(func(hook string) bool { return hook == "b" }) {
+		t.Error("b does not wait")
+	}
+	if statuses, err := l.Flush(t.Context()); err != nil || len(statuses) != 2 || strings.Join(sent, "") != "aab" || strings.Join(taken, "") != "ab" {
+		t.Errorf("then: %v, %v, sent %v, taken %v", statuses, err, sent, taken)
+	}
+	l.Add("c")
+	for range 12 {
+		if l.Queued() != 1 {
+			t.Fatal("it was given up too early")
+		}
+		_, _ = l.Flush(t.Context()) // it is refused each time
+	}
+	if l.Queued() != 0 || strings.Join(taken, "") != "ab" {
+		t.Errorf("%d wait, taken %v", l.Queued(), taken)
+	}
+	l.Add("d")
+	l.ClearQueue()
+	if l.Queued() != 0 {
+		t.Error("it is not empty")
 	}
 }

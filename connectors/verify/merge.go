@@ -40,7 +40,7 @@ func advice(defaults []string) string {
 	if len(defaults) == 1 {
 		return "the vendor's scheme is " + defaults[0] + ": set " + secretsPath[defaults[0]]
 	}
-	return "set one of basic, bearer, header, token, hmac, standard_webhooks, oauth, certificate and issuer"
+	return "set one of basic, bearer, header, token, hmac, standard_webhooks, jwt, oauth, certificate and issuer"
 }
 
 var secretsPath = map[string]string{
@@ -50,6 +50,7 @@ var secretsPath = map[string]string{
 	"token":             "verification.token.tokens",
 	"hmac":              "verification.hmac.secrets",
 	"standard_webhooks": "verification.standard_webhooks.secrets",
+	"jwt":               "verification.jwt.secrets",
 }
 
 func schemes(v connectors.Verification) []string {
@@ -65,6 +66,7 @@ func schemes(v connectors.Verification) []string {
 		{"token", v.Token != nil},
 		{"hmac", v.HMAC != nil},
 		{"standard_webhooks", v.StandardWebhooks != nil},
+		{"jwt", v.JWT != nil},
 		{"oauth", v.OAuth != nil},
 		{"certificate", v.Certificate != nil},
 		{"issuer", v.Issuer != nil},
@@ -91,6 +93,8 @@ func choose(v *connectors.Verification, scheme string) {
 		v.HMAC = &connectors.HMACCheck{}
 	case "standard_webhooks":
 		v.StandardWebhooks = &connectors.StandardWebhooks{}
+	case "jwt":
+		v.JWT = &connectors.JWTCheck{}
 	}
 }
 
@@ -128,6 +132,9 @@ func fill(d, given connectors.Verification) connectors.Verification {
 	case given.StandardWebhooks != nil:
 		c, from := *given.StandardWebhooks, orZero(d.StandardWebhooks)
 		merged.StandardWebhooks = &connectors.StandardWebhooks{Window: cmp.Or(c.Window, from.Window), Secrets: orList(c.Secrets, from.Secrets)}
+	case given.JWT != nil:
+		c, from := *given.JWT, orZero(d.JWT)
+		merged.JWT = &connectors.JWTCheck{Skew: cmp.Or(c.Skew, from.Skew), Secrets: orList(c.Secrets, from.Secrets)}
 	case given.OAuth != nil: // what follows knows no vendor's defaults
 		c := *given.OAuth
 		c.ClientSecrets, c.Passwords = slices.Clone(c.ClientSecrets), slices.Clone(c.Passwords)
@@ -214,6 +221,11 @@ func faults(v connectors.Verification) []error {
 			wrong("standard_webhooks.window is negative")
 		}
 		secrets("standard_webhooks.secrets", v.StandardWebhooks.Secrets)
+	case v.JWT != nil:
+		if v.JWT.Skew < 0 || v.JWT.Skew > longestSkew {
+			wrong("jwt.skew is at most %s", longestSkew)
+		}
+		secrets("jwt.secrets", v.JWT.Secrets)
 	case v.OAuth != nil:
 		oauthFaults(v.OAuth, wrong)
 	case v.Certificate != nil:
@@ -239,6 +251,8 @@ func secretsOf(v *connectors.Verification) (path string, secrets []connectors.Se
 		return "secrets", v.HMAC.Secrets
 	case v.StandardWebhooks != nil:
 		return "secrets", v.StandardWebhooks.Secrets
+	case v.JWT != nil:
+		return "secrets", v.JWT.Secrets
 	default:
 		return "", nil
 	}

@@ -67,7 +67,7 @@ func TestMerge(t *testing.T) {
 			want:     connectors.Verification{Basic: &connectors.BasicCheck{User: "ours", Passwords: secrets("p", "q")}},
 		},
 		{name: "none, on purpose", defaults: jira, given: connectors.Verification{None: true}, want: connectors.Verification{None: true}},
-		{name: "nothing at all", wantErr: []string{"nothing is configured", "basic, bearer, header, token, hmac, standard_webhooks, oauth, certificate and issuer"}},
+		{name: "nothing at all", wantErr: []string{"nothing is configured", "basic, bearer, header, token, hmac, standard_webhooks, jwt, oauth, certificate and issuer"}},
 		{name: "defaults without secrets", defaults: jira, wantErr: []string{"nothing is configured", "verification.hmac.secrets"}},
 		{name: "none by default", defaults: connectors.Verification{None: true}, wantErr: []string{"nothing is configured"}},
 		{

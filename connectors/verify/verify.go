@@ -130,6 +130,8 @@ func (v *Verifier) Verify(ctx context.Context, r connectors.Request, pathToken s
 		return v.hmac(c.HMAC, r)
 	case c.StandardWebhooks != nil:
 		return v.standardWebhooks(c.StandardWebhooks, r)
+	case c.JWT != nil:
+		return v.jwt(c.JWT, r.Header)
 	case c.OAuth != nil:
 		return "", v.oauth(ctx, c.OAuth, r.Header)
 	case c.Certificate != nil:
@@ -146,7 +148,7 @@ func (v *Verifier) Challenge() string {
 	switch c := v.check; {
 	case c.Basic != nil:
 		return `Basic realm="drawbridge", charset="UTF-8"`
-	case c.OAuth != nil, c.Issuer != nil:
+	case c.OAuth != nil, c.Issuer != nil, c.JWT != nil:
 		return `Bearer realm="drawbridge", error="invalid_token"`
 	default:
 		return `Bearer realm="drawbridge"`

@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -18,13 +19,16 @@ import (
 // /subject are attributes, extensions stand beside them, and /data is what the event is about.
 // https://github.com/cloudevents/spec, bindings/http-protocol-binding.md, formats/json-format.md, http-webhook.md
 
+// structured is the media type of one event in its structured form.
+const structured = "application/cloudevents+json"
+
 const cloudEventsAdvice = "the body has to be a CloudEvent: application/cloudevents+json, application/cloudevents-batch+json, or any type with ce- headers"
 
 // cloudEvents reads the events of a request in any of the three modes.
 func (s *source) cloudEvents(r connectors.Request) ([]message, error) {
 	kind, _, _ := strings.Cut(strings.ToLower(r.Header.Get("Content-Type")), ";")
 	switch kind = strings.TrimSpace(kind); {
-	case kind == "application/cloudevents+json":
+	case kind == structured:
 		body, err := object(r.Body)
 		if err != nil {
 			return nil, err
@@ -55,6 +59,10 @@ func (s *source) batch(body []byte) ([]message, error) {
 	case len(list) > s.config.MaxBatch:
 		return nil, malformed("the batch has more events than settings.max_batch allows")
 	}
+	parts, err := split(body, len(list))
+	if err != nil {
+		return nil, err
+	}
 	messages := make([]message, len(list))
 	for i, item := range list {
 		fields, ok := item.(map[string]any)
@@ -64,8 +72,18 @@ func (s *source) batch(body []byte) ([]message, error) {
 		if messages[i], err = cloudEvent(fields); err != nil {
 			return nil, ofBatch(err, i, len(list))
 		}
+		messages[i].part = &connectors.Part{Body: parts[i], ContentType: structured}
 	}
 	return messages, nil
+}
+
+// split gives the bytes of each event of a batch.
+func split(body []byte, n int) ([]json.RawMessage, error) {
+	var parts []json.RawMessage
+	if err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), &parts); err != nil || len(parts) != n {
+		return nil, malformed("the batch cannot be taken apart")
+	}
+	return parts, nil
 }
 
 // cloudEvent checks an event in its structured form. Attributes that are null count as absent.

@@ -201,7 +201,7 @@ func TestARequestTravelsThereAndBack(t *testing.T) {
 			want := connectors.Event{
 				Dedupe: asked.Dedupe, Kind: connectors.AccessRequested, Type: webhookstandin.Created, RequestID: "req-1", Time: connectortest.Now,
 				Requester: connectors.Person{Account: `CORP\ana`, Name: "Ana Alva"}, Reason: "a migration that has to run tonight",
-				Subject: asked.Subject, Data: map[string]any{"Resource": "production database"},
+				Subject: asked.Subject, Data: map[string]any{"Resource": "production database"}, Part: asked.Part,
 			}
 			if diff := cmp.Diff(want, asked); diff != "" {
 				t.Fatalf("event (-want +got):\n%s", diff)

@@ -28,8 +28,8 @@ var kinds = []string{
 	connectors.AccessRequested, connectors.AccessApproved, connectors.AccessDenied, connectors.AccessGranted,
 	connectors.AccessExpired, connectors.AccessFailed, connectors.AdminRequested, connectors.AdminApproved,
 	connectors.AdminDenied, connectors.FindingOpened, connectors.FindingResolved, connectors.FindingDismissed,
-	connectors.AssetDiscovered, connectors.ChangeRequested, connectors.Audit, connectors.Anomaly,
-	connectors.IntegrationWarning, connectors.Test,
+	connectors.AssetDiscovered, connectors.ChangeRequested, connectors.ChangeMade, connectors.Audit,
+	connectors.Anomaly, connectors.IntegrationWarning, connectors.Test,
 }
 
 // toldBy are the kinds that tell of a decision.
@@ -41,13 +41,14 @@ var toldBy = map[string]connectors.Outcome{
 // message is one event as it arrived: its JSON form, and who it is where its format says that.
 type message struct {
 	body   map[string]any
-	dedupe string // empty: paths.id says
+	dedupe string           // empty: paths.id says
+	part   *connectors.Part // of a batch: the event as it was sent
 }
 
 // event finds the parts of one message and puts them into the words rules share. Of an event of unknown kind only what
 // tells it apart is looked for: nothing else can be expected to be where settings say.
 func (s *source) event(ctx context.Context, m message, header map[string]any) (connectors.Event, error) {
-	e := connectors.Event{Dedupe: m.dedupe}
+	e := connectors.Event{Dedupe: m.dedupe, Part: m.part}
 	in := map[string]any{"body": m.body, "header": header}
 	v, err := s.identity.find(ctx, m.body, in)
 	if err != nil {

@@ -26,7 +26,7 @@ type Answer struct {
 
 // ask queues the manual webhook of a request; s.mu is held.
 func (s *Server) ask(r *Request) {
-	s.enqueue(&delivery{kind: "manual", body: s.question(r), request: r.ID})
+	s.line.Add(&delivery{kind: "manual", body: s.question(r), request: r.ID})
 }
 
 func (s *Server) question(r *Request) []byte {
@@ -38,7 +38,7 @@ func (s *Server) AskAgain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.requests {
-		queued := slices.ContainsFunc(s.queue, func(d *delivery) bool { return d.request == r.ID })
+		queued := s.line.Waits(func(d *delivery) bool { return d.request == r.ID })
 		if r.BehindWebhook && r.State == Pending && !queued {
 			s.ask(r)
 		}

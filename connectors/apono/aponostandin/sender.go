@@ -11,19 +11,12 @@ import (
 	"time"
 )
 
-// Apono states neither how often nor how long it tries; these are the stand-in's own.
-const (
-	maxTries  = 12
-	firstWait = 500 * time.Millisecond
-	maxWait   = 15 * time.Second
-)
-
 // delivery is a webhook that waits, or a question where request is set.
 type delivery struct {
 	kind    string // what the customer put into the URL: manual, audit, anomaly, integration; empty for requests
 	body    []byte
 	request string
-	tries   int
+	answer  []byte // what the receiver said last
 }
 
 // tell queues the webhook of a trigger; s.mu is held.
@@ -33,30 +26,14 @@ func (s *Server) tell(r *Request, trigger string) {
 
 // queueHook queues a webhook; s.mu is held.
 func (s *Server) queueHook(kind, template string, payload map[string]any) {
-	s.enqueue(&delivery{kind: kind, body: s.render(template, payload)})
-}
-
-func (s *Server) enqueue(d *delivery) {
-	s.queue = append(s.queue, d)
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.line.Add(&delivery{kind: kind, body: s.render(template, payload)})
 }
 
 // Queued is how many webhooks wait.
-func (s *Server) Queued() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.queue)
-}
+func (s *Server) Queued() int { return s.line.Queued() }
 
 // ClearQueue drops all webhooks that wait.
-func (s *Server) ClearQueue() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.queue = nil
-}
+func (s *Server) ClearQueue() { s.line.ClearQueue() }
 
 // Send posts body as a request webhook at once and returns the answer's status.
 func (s *Server) Send(ctx context.Context, body []byte) (int, error) {
@@ -103,72 +80,30 @@ func (s *Server) post(ctx context.Context, kind string, body []byte) (int, []byt
 
 // Flush sends what is queued, in order, and returns the statuses answered. It stops at the first webhook that is not
 // taken, which stays first in the queue until its tries are used up.
-func (s *Server) Flush(ctx context.Context) ([]int, error) {
-	s.sending.Lock()
-	defer s.sending.Unlock()
-	var statuses []int
-	for {
-		s.mu.Lock()
-		if len(s.queue) == 0 {
-			s.mu.Unlock()
-			return statuses, nil
-		}
-		first := s.queue[0]
-		s.mu.Unlock()
+func (s *Server) Flush(ctx context.Context) ([]int, error) { return s.line.Flush(ctx) }
 
-		status, answer, err := s.post(ctx, first.kind, first.body)
-		taken := err == nil && status >= 200 && status <= 299
-		if err == nil {
-			statuses = append(statuses, status)
-		}
-		s.mu.Lock()
-		first.tries++
-		if len(s.queue) > 0 && s.queue[0] == first && (taken || first.tries >= maxTries) {
-			s.queue = s.queue[1:]
-			if first.request != "" && taken {
-				s.conclude(first.request, answer)
-			}
-		}
-		s.mu.Unlock()
-		if err != nil {
-			return statuses, err
-		}
-		if !taken {
-			return statuses, fmt.Errorf("send webhook: the receiver answered %d", status)
-		}
+// deliver sends a webhook that waits.
+func (s *Server) deliver(ctx context.Context, d *delivery) (status int, err error) {
+	status, d.answer, err = s.post(ctx, d.kind, d.body)
+	return status, err
+}
+
+// taken takes the answer to a question.
+func (s *Server) taken(d *delivery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d.request != "" {
+		s.conclude(d.request, d.answer)
 	}
 }
 
 // Run sends webhooks as they are queued until ctx ends, waiting longer after each failure, and asks again where that
 // was set.
 func (s *Server) Run(ctx context.Context) error {
-	var again <-chan time.Time
-	if s.options.AskEvery > 0 {
-		ticker := time.NewTicker(s.options.AskEvery)
-		defer ticker.Stop()
-		again = ticker.C
+	if s.options.AskEvery <= 0 {
+		return s.line.Run(ctx, nil, nil)
 	}
-	wait := firstWait
-	for {
-		_, err := s.Flush(ctx)
-		if err == nil {
-			wait = firstWait
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-again:
-				s.AskAgain()
-			case <-s.wake:
-			}
-			continue
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
-		}
-		wait = min(2*wait, maxWait)
-	}
+	ticker := time.NewTicker(s.options.AskEvery)
+	defer ticker.Stop()
+	return s.line.Run(ctx, ticker.C, s.AskAgain)
 }

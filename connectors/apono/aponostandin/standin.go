@@ -17,6 +17,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors/standin"
 )
 
 // Options say what the stand-in is like; the zero value is an account that sends no webhooks.
@@ -115,14 +117,12 @@ type Server struct {
 	mux     *http.ServeMux
 	form    string // proves that a form came from our own page
 
+	line standin.Line[*delivery]
+
 	mu        sync.Mutex
 	requests  []*Request
 	decisions []Decision
 	faults    faults
-	queue     []*delivery
-
-	sending sync.Mutex // one sender at a time keeps webhooks in order
-	wake    chan struct{}
 }
 
 // New returns a stand-in without requests.
@@ -142,7 +142,8 @@ func New(o Options) *Server {
 	if o.NewID == nil {
 		o.NewID = newUUID
 	}
-	s := &Server{options: o, form: rand.Text(), wake: make(chan struct{}, 1)}
+	s := &Server{options: o, form: rand.Text()}
+	s.line.Post, s.line.Taken = s.deliver, s.taken
 	s.mux = s.routes()
 	return s
 }
@@ -177,7 +178,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests, s.decisions, s.queue, s.faults = nil, nil, nil, faults{}
+	s.requests, s.decisions, s.faults = nil, nil, faults{}
+	s.line.ClearQueue()
 }
 
 // Requests returns copies of all requests, oldest first.

@@ -32,7 +32,7 @@ func (s *Server) api(next http.HandlerFunc) http.Handler {
 		if s.fault(w) {
 			return
 		}
-		if s.options.WithoutRight {
+		if s.options.WithoutRight || s.options.WithoutMobile && strings.HasPrefix(r.URL.Path, "/apis/mobile_security/") {
 			refuse(w, http.StatusForbidden, "the API key may not read results")
 			return
 		}
@@ -137,3 +137,30 @@ func (s *Server) oneTarget(w http.ResponseWriter, r *http.Request) {
 	}
 	reply(w, http.StatusOK, view)
 }
+
+// updateTarget gives a finding target another status. What the call takes is not documented: a status, and a comment.
+func (s *Server) updateTarget(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Status, Comment string }
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&body); err != nil || !slices.Contains(targetStatuses, body.Status) {
+		refuse(w, http.StatusBadRequest, "status is none of those a finding target can have")
+		return
+	}
+	s.mu.Lock()
+	i := slices.IndexFunc(s.targets, func(t *Target) bool { return t.ID == r.PathValue("id") })
+	var view targetView
+	if i >= 0 {
+		s.targets[i].Status = body.Status
+		s.updates = append(s.updates, Update{Target: s.targets[i].ID, Status: body.Status, Comment: body.Comment})
+		view = s.view(s.targets[i])
+	}
+	s.mu.Unlock()
+	if i < 0 {
+		refuse(w, http.StatusNotFound, "there is no such finding target")
+		return
+	}
+	reply(w, http.StatusOK, view)
+}
+
+var targetStatuses = []string{"OPEN", "OPEN_READY_TO_RESCAN", "CLOSED_RISK_ACCEPTED", "CLOSED_COMPENSATING_CONTROL"}

@@ -1,7 +1,7 @@
 // Package datatheoremstandin is a stand-in for Data Theorem: a server with state that answers the results API as it is
 // documented and known from client code, and a sender that posts the webhooks an account would send. It is not Data
 // Theorem and was written from public facts only: the names of most event types, the data of all events but two, and
-// the bodies of API errors are assumptions. It shares no types with the connector it stands against.
+// the bodies of API errors and of the call that changes a finding target are assumptions. It shares no types with the connector it stands against.
 //
 // standin.go holds the account and its findings, events.go the webhooks' bodies, sender.go sends them, api.go answers
 // the calls a bridge makes, faults.go what can be made to go wrong, page.go a page to play it by hand.
@@ -14,14 +14,17 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors/standin"
 )
 
 // Options say what the stand-in is like; the zero value is an account that sends no webhooks.
 type Options struct {
-	APIKey       string // default "standin-key"
-	WithoutRight bool   // the key may not read results: calls are answered 403
-	PageSize     int    // of lists; default 50
-	PortalURL    string // what pages are said to be under; default https://portal.example
+	APIKey        string // default "standin-key"
+	WithoutRight  bool   // the key may not read results: calls are answered 403
+	WithoutMobile bool   // the same for mobile results only
+	PageSize      int    // of lists; default 50
+	PortalURL     string // what pages are said to be under; default https://portal.example
 
 	HookURL       string // where webhooks go; empty: they are queued only
 	Authorization string // the whole header value on webhooks, as it is typed into the portal: "Bearer 123456abcde"
@@ -74,14 +77,13 @@ type Server struct {
 	mux     *http.ServeMux
 	form    string // proves that a form came from our own page
 
+	line standin.Line[[]byte]
+
 	mu         sync.Mutex
 	violations []*Violation
 	targets    []*Target
+	updates    []Update
 	faults     faults
-	queue      []*delivery
-
-	sending sync.Mutex // one sender at a time keeps webhooks in order
-	wake    chan struct{}
 }
 
 // New returns a stand-in without findings.
@@ -101,7 +103,8 @@ func New(o Options) *Server {
 	if o.NewID == nil {
 		o.NewID = newUUID
 	}
-	s := &Server{options: o, form: rand.Text(), wake: make(chan struct{}, 1)}
+	s := &Server{options: o, form: rand.Text()}
+	s.line.Post = s.Send
 	s.mux = s.routes()
 	return s
 }
@@ -125,6 +128,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.Handle("GET /apis/api_security/results/v1beta1/policy_violations", s.api(s.listViolations))
 	mux.Handle("GET /apis/mobile_security/results/v2/security_finding_targets", s.api(s.listTargets))
 	mux.Handle("GET /apis/mobile_security/results/v2/security_finding_targets/{id}", s.api(s.oneTarget))
+	mux.Handle("PATCH /apis/mobile_security/results/v2/security_finding_targets/{id}", s.api(s.updateTarget))
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("POST /events", s.act)
 	return mux
@@ -137,7 +141,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.violations, s.targets, s.queue, s.faults = nil, nil, nil, faults{}
+	s.violations, s.targets, s.updates, s.faults = nil, nil, nil, faults{}
+	s.line.ClearQueue()
+}
+
+// Update is a change of a finding target that was asked for by the API.
+type Update struct{ Target, Status, Comment string }
+
+// Updates returns every change that was asked for, oldest first, those that were refused left out.
+func (s *Server) Updates() []Update {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.updates)
 }
 
 // Violations returns copies of all violations, oldest first.

@@ -7,37 +7,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 )
 
-// Elimity states neither how often nor how long it tries; these are the stand-in's own.
-const (
-	maxTries  = 12
-	firstWait = 500 * time.Millisecond
-	maxWait   = 15 * time.Second
-	maxBody   = 1 << 20
-)
+const maxBody = 1 << 20
 
-type delivery struct {
-	body  []byte
-	tries int
-}
-
-// tell queues a webhook; s.mu is held.
-func (s *Server) tell(body []byte) {
-	s.queue = append(s.queue, &delivery{body: body})
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
+// tell queues a webhook.
+func (s *Server) tell(body []byte) { s.line.Add(body) }
 
 // Queued is how many webhooks wait.
-func (s *Server) Queued() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.queue)
-}
+func (s *Server) Queued() int { return s.line.Queued() }
 
 // Send posts body as a webhook at once and returns the answer's status.
 func (s *Server) Send(ctx context.Context, body []byte) (int, error) {
@@ -63,60 +41,7 @@ func (s *Server) Send(ctx context.Context, body []byte) (int, error) {
 
 // Flush sends what is queued, in order, and returns the statuses answered. It stops at the first webhook that is not
 // taken, which stays first in the queue until its tries are used up.
-func (s *Server) Flush(ctx context.Context) ([]int, error) {
-	s.sending.Lock()
-	defer s.sending.Unlock()
-	var statuses []int
-	for {
-		s.mu.Lock()
-		if len(s.queue) == 0 {
-			s.mu.Unlock()
-			return statuses, nil
-		}
-		first := s.queue[0]
-		s.mu.Unlock()
-
-		status, err := s.Send(ctx, first.body)
-		taken := err == nil && status >= 200 && status <= 299
-		if err == nil {
-			statuses = append(statuses, status)
-		}
-		s.mu.Lock()
-		first.tries++
-		if len(s.queue) > 0 && s.queue[0] == first && (taken || first.tries >= maxTries) {
-			s.queue = s.queue[1:]
-		}
-		s.mu.Unlock()
-		if err != nil {
-			return statuses, err
-		}
-		if !taken {
-			return statuses, fmt.Errorf("send webhook: the receiver answered %d", status)
-		}
-	}
-}
+func (s *Server) Flush(ctx context.Context) ([]int, error) { return s.line.Flush(ctx) }
 
 // Run sends webhooks as they are queued until ctx ends, waiting longer after each failure.
-func (s *Server) Run(ctx context.Context) error {
-	wait := firstWait
-	for {
-		_, err := s.Flush(ctx)
-		if err == nil {
-			wait = firstWait
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-s.wake:
-			}
-			continue
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
-		}
-		wait = min(2*wait, maxWait)
-	}
-}
+func (s *Server) Run(ctx context.Context) error { return s.line.Run(ctx, nil, nil) }

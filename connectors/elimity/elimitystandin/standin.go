@@ -18,6 +18,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors/standin"
 )
 
 // Options say what the stand-in is like; the zero value is a server that sends no webhooks.
@@ -87,6 +89,8 @@ type Server struct {
 	mux     *http.ServeMux
 	form    string // proves that a form came from our own page
 
+	line standin.Line[[]byte]
+
 	mu       sync.Mutex
 	sources  []*source
 	live     graph // as it is at the sources
@@ -94,10 +98,6 @@ type Server struct {
 	requests []Request
 	log      []LogLine
 	faults   faults
-	queue    []*delivery
-
-	sending sync.Mutex // one sender at a time keeps webhooks in order
-	wake    chan struct{}
 }
 
 // New returns a stand-in with a few people and roles in it.
@@ -114,7 +114,8 @@ func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{options: o, form: rand.Text(), wake: make(chan struct{}, 1)}
+	s := &Server{options: o, form: rand.Text()}
+	s.line.Post = s.Send
 	s.Reset()
 	s.mux = s.routes()
 	return s
@@ -141,7 +142,8 @@ func (s *Server) Reset() {
 	defer s.mu.Unlock()
 	s.sources = []*source{{id: 4, name: "HR"}, {id: 5, name: "SAP"}, {id: s.options.JournalID, name: "Decisions"}}
 	s.live, s.shown = newGraph(), newGraph()
-	s.requests, s.log, s.queue, s.faults = nil, nil, nil, faults{}
+	s.requests, s.log, s.faults = nil, nil, faults{}
+	s.line.ClearQueue()
 	for _, e := range []Entity{Ana, Bo, Admin, Clerk} {
 		s.live.things[e.key()] = thing{name: e.Name, active: true, assigned: map[string]string{}}
 	}

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors/standin"
 )
 
 // Options say what the stand-in is like; the zero value is a tenant that sends no webhooks.
@@ -83,15 +85,13 @@ type Server struct {
 	mux     *http.ServeMux
 	form    string // proves that a form came from our own page
 
+	line standin.Line[[]byte]
+
 	mu        sync.Mutex
 	requests  []*Request
 	decisions []Decision
 	tokens    map[string]time.Time // until when each is good
 	faults    faults
-	queue     []*delivery
-
-	sending sync.Mutex // one sender at a time keeps webhooks in order
-	wake    chan struct{}
 }
 
 // New returns a stand-in without requests.
@@ -110,7 +110,8 @@ func New(o Options) *Server {
 	if o.NewID == nil {
 		o.NewID = newUUID
 	}
-	s := &Server{options: o, form: rand.Text(), tokens: map[string]time.Time{}, wake: make(chan struct{}, 1)}
+	s := &Server{options: o, form: rand.Text(), tokens: map[string]time.Time{}}
+	s.line.Post = s.Send
 	s.mux = s.routes()
 	return s
 }
@@ -152,7 +153,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests, s.decisions, s.queue, s.faults = nil, nil, nil, faults{}
+	s.requests, s.decisions, s.faults = nil, nil, faults{}
+	s.line.ClearQueue()
 	clear(s.tokens)
 }
 

@@ -19,6 +19,7 @@ type call struct {
 	req     *http.Request
 	body    []byte
 	args    map[string]string
+	gateway *gateway // that the call came through; nil: none
 	version int
 	now     time.Time
 	me      *account // nil for nobody
@@ -27,6 +28,9 @@ type call struct {
 
 // signIn finds out who calls, and what X-Seraph-LoginReason says about it.
 func (c *call) signIn(rt route) (reason string, err error) {
+	if c.gateway != nil {
+		return c.signInByGateway(rt)
+	}
 	c.me = c.s.credentials(c.req)
 	if c.me != nil {
 		c.view.zone = c.me.zone
@@ -46,8 +50,11 @@ func (s *Server) credentials(r *http.Request) *account {
 	if !basic {
 		token, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	}
+	if a, _ := s.bearer(token); a != nil && s.o.DataCenter && !basic {
+		return a
+	}
 	for _, a := range s.accounts {
-		if a.Token == "" || a.Token != token || a.Inactive {
+		if a.Token == "" || a.Token != token || a.Inactive || a.Scopes != nil {
 			continue
 		}
 		if !basic || (s.o.DataCenter && user == a.Login) || (!s.o.DataCenter && user == a.Mail) {

@@ -91,6 +91,15 @@ func metaPage[T any](c *call, name string, all []T) (int, any, error) {
 	return http.StatusOK, out, nil
 }
 
+// getProject shows a project.
+func (c *call) getProject() (int, any, error) {
+	p, err := c.metaProject()
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, c.view.project(p), nil
+}
+
 // projectStatuses lists the statuses each type of a project can have.
 func (c *call) projectStatuses() (int, any, error) {
 	p, err := c.metaProject()

@@ -7,12 +7,11 @@
 // written from the vendor's description and shared with no connector, so that a misunderstanding there does not
 // repeat itself here and pass.
 //
-// Read this file for how a call is served, options.go for what can be set, people.go for acting as a person, faults.go
-// for breaking things and webhook.go for the notices sent. Each vendor call has a file of its own.
+// Read this file for how a call is served, options.go for what can be set, app.go for apps and the gateway they call
+// through, people.go for acting as a person and webhook.go for the notices sent. Each vendor call has a file of its own.
 package jirastandin
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -23,6 +22,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors/standin"
 )
 
 // Server is the stand-in: an http.Handler with the REST calls under /rest/ and pages for people everywhere else. All
@@ -32,7 +33,11 @@ type Server struct {
 	routes    []route
 	pages     http.Handler
 	formToken string
-	wake      chan struct{}
+	hooks     standin.Hooks
+
+	// Faults befall REST calls. Calls are told apart by the names in routes.go: create, get, update, comment,
+	// transition, search, set-property and so on.
+	standin.Faults
 
 	mu       sync.Mutex
 	rand     *mathrand.Rand
@@ -44,12 +49,9 @@ type Server struct {
 	lastID   int
 	denied   map[string]bool
 	requests map[string]int
-	faults   faults
 	writes   map[*issue][]time.Time
-	queue    []*notice
-	sending  int
 	loss     float64
-	dropping bool
+	app      *app
 }
 
 // New builds a stand-in. Zero options give a Jira Cloud with two projects and six accounts, described at Options.
@@ -59,7 +61,7 @@ func New(o Options) *Server {
 	s := &Server{
 		o:         o,
 		formToken: rand.Text(),
-		wake:      make(chan struct{}, 1),
+		hooks:     standin.Hooks{Client: o.Client, Tries: maxTries, Retry: o.HookRetry, Again: transient},
 		rand:      mathrand.New(mathrand.NewPCG(o.Seed, 0)),
 		formerly:  map[string]*issue{},
 		lastID:    10000,
@@ -69,6 +71,7 @@ func New(o Options) *Server {
 	}
 	s.routes = routes(o.DataCenter)
 	s.pages = s.pageHandler()
+	s.app = newApp(o.App)
 	s.Deny(o.Denied...)
 	s.build()
 	return s
@@ -79,46 +82,49 @@ const maxBody = 12 << 20
 
 // ServeHTTP answers a REST call or shows a page.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !strings.HasPrefix(r.URL.Path, "/rest/") {
+	r, gateway := s.throughGateway(r)
+	switch {
+	case gateway == nil && r.URL.Path == s.tokenPath():
+		s.Serve(w, r, "token", fail, s.giveToken)
+		return
+	case gateway == nil && !strings.HasPrefix(r.URL.Path, "/rest/"):
 		s.pages.ServeHTTP(w, r)
 		return
 	}
 	rt, args, err := s.match(r)
-	body, readErr := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	injected := s.arrived(r, rt.op)
-	if injected.delay > 0 {
-		wait(r.Context(), injected.delay)
-	}
-	var out answer
-	switch {
-	case injected.status != 0:
-		out = answer{status: injected.status, header: injected.header.Clone(), body: []byte(http.StatusText(injected.status)), text: true}
-	case err != nil:
-		out = s.failed(r, err)
-	case readErr != nil:
-		out = s.failed(r, refuse(http.StatusRequestEntityTooLarge, "The request is too large."))
-	default:
-		out = s.perform(r, rt, args, body)
-	}
-	if injected.cut {
-		panic(http.ErrAbortHandler) // net/http closes the connection without an answer
-	}
-	out.write(w)
+	s.arrived(r)
+	s.Serve(w, r, rt.op, fail, func(w http.ResponseWriter, r *http.Request) {
+		body, readErr := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		var out answer
+		switch {
+		case err != nil:
+			out = s.failed(r, err)
+		case readErr != nil:
+			out = s.failed(r, refuse(http.StatusRequestEntityTooLarge, "The request is too large."))
+		default:
+			out = s.perform(r, gateway, rt, args, body)
+		}
+		out.write(w)
+	})
 }
 
-// arrived counts a call and tells what was injected for it.
-func (s *Server) arrived(r *http.Request, op string) injection {
+// fail answers for a failure that was ordered.
+func fail(w http.ResponseWriter, status int) {
+	answer{status: status, body: []byte(http.StatusText(status)), text: true}.write(w)
+}
+
+// arrived counts a call.
+func (s *Server) arrived(r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests[r.Method+" "+r.URL.Path]++
-	return s.faults.take(op)
 }
 
 // perform runs one call and encodes its answer while the state cannot change.
-func (s *Server) perform(r *http.Request, rt route, args map[string]string, body []byte) answer {
+func (s *Server) perform(r *http.Request, gateway *gateway, rt route, args map[string]string, body []byte) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &call{s: s, req: r, body: body, args: args, version: version(args["version"]), now: s.o.Now()}
+	c := &call{s: s, req: r, gateway: gateway, body: body, args: args, version: version(args["version"]), now: s.o.Now()}
 	c.view = view{s: s, base: s.base(r), version: c.version, zone: time.UTC}
 	reason, err := c.signIn(rt)
 	if err == nil {
@@ -244,13 +250,4 @@ func (s *Server) failed(r *http.Request, err error) answer {
 		out.header[name] = values
 	}
 	return out
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

@@ -38,6 +38,9 @@ type Options struct {
 	Required []string // field ids made required on every create screen they are on
 	Denied   []string // permissions nobody has, as at Deny
 
+	// App is what may ask for access tokens, and calls through the gateway with them; Cloud only. nil: none.
+	App *App
+
 	// AnonymousReads lets calls with wrong credentials pass as nobody's, as public sites do: lists are empty, tickets
 	// are not found.
 	AnonymousReads bool
@@ -129,6 +132,7 @@ type Account struct {
 	Kind     string // atlassian (default), app or customer
 	Groups   []string
 	Inactive bool
+	Scopes   []string // makes Token a scoped one, which is taken at the gateway only
 }
 
 func (o Options) withDefaults() Options {

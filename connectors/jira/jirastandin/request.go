@@ -106,6 +106,42 @@ func (c *call) getRequest() (int, any, error) {
 	return http.StatusOK, c.view.request(i), nil
 }
 
+// listServiceDesks lists the service desks there are.
+func (c *call) listServiceDesks() (int, any, error) {
+	var all []any
+	for _, p := range c.s.projects {
+		if p.desk != "" {
+			all = append(all, map[string]any{
+				"id": p.desk, "projectId": p.id, "projectName": p.name, "projectKey": p.key,
+				"_links": map[string]any{"self": c.view.base + deskPath + "servicedesk/" + p.desk},
+			})
+		}
+	}
+	return c.deskPage(all)
+}
+
+// listRequestTypes lists what can be asked for at a service desk, which is named by its id or its project.
+func (c *call) listRequestTypes() (int, any, error) {
+	var all []any
+	found := false
+	for _, p := range c.s.projects {
+		if p.desk == "" || (p.desk != c.args["project"] && c.s.project(c.args["project"]) != p) {
+			continue
+		}
+		found = true
+		for _, kind := range p.requestTypes {
+			all = append(all, map[string]any{
+				"id": kind.id, "name": kind.name, "description": "", "helpText": "", "issueTypeId": p.types[0].id, "serviceDeskId": p.desk,
+				"groupIds": []string{}, "_links": map[string]any{"self": c.view.base + deskPath + "servicedesk/" + p.desk + "/requesttype/" + kind.id},
+			})
+		}
+	}
+	if !found {
+		return 0, nil, refuse(http.StatusNotFound, "The service desk does not exist.")
+	}
+	return c.deskPage(all)
+}
+
 // createRequest opens a ticket by request type.
 func (c *call) createRequest() (int, any, error) {
 	var body struct {

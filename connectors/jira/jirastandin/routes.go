@@ -36,8 +36,11 @@ func routes(dataCenter bool) []route {
 		write("delete-property", "DELETE /rest/api/{version}/issue/{issue}/properties/{property}", (*call).deleteProperty),
 		write("link", "POST /rest/api/{version}/issueLink", (*call).linkIssues),
 		read("statuses", "GET /rest/api/{version}/project/{project}/statuses", (*call).projectStatuses),
+		read("project", "GET /rest/api/{version}/project/{project}", (*call).getProject),
 		read("user", "GET /rest/api/{version}/user", (*call).getUser),
 		read("members", "GET /rest/api/{version}/group/member", (*call).groupMembers),
+		read("servicedesks", "GET /rest/servicedeskapi/servicedesk", (*call).listServiceDesks),
+		read("request-types", "GET /rest/servicedeskapi/servicedesk/{project}/requesttype", (*call).listRequestTypes),
 		read("request", "GET /rest/servicedeskapi/request/{issue}", (*call).getRequest),
 		write("request-create", "POST /rest/servicedeskapi/request", (*call).createRequest),
 		read("request-comments", "GET /rest/servicedeskapi/request/{issue}/comment", (*call).listRequestComments),
@@ -62,6 +65,10 @@ func routes(dataCenter bool) []route {
 		read("changelog", "GET /rest/api/{version}/issue/{issue}/changelog", (*call).listChanges),
 		read("groups", "GET /rest/api/{version}/user/groups", (*call).userGroups),
 		read("people", "GET /rest/api/{version}/users/search", (*call).allUsers),
+		read("webhooks", "GET /rest/api/{version}/webhook", (*call).listWebhooks),
+		write("webhook-register", "POST /rest/api/{version}/webhook", (*call).registerWebhooks),
+		write("webhook-remove", "DELETE /rest/api/{version}/webhook", (*call).removeWebhooks),
+		write("webhook-refresh", "PUT /rest/api/{version}/webhook/refresh", (*call).refreshWebhooks),
 	)
 }
 

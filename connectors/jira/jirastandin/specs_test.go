@@ -20,6 +20,8 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira/jirastandin"
 )
 
+func specsAtHand() bool { return os.Getenv("DRAWBRIDGE_SPECS") != "" }
+
 // loadSpec reads one of Atlassian's own descriptions of its interfaces.
 func loadSpec(t *testing.T, name string) *openapi3.T {
 	t.Helper()
@@ -142,6 +144,8 @@ func TestAnswersConformToTheDescription(t *testing.T) {
 		{"POST", "/search/jql", `{"jql":"project = ITSEC","fields":["*all"],"expand":"names,changelog"}`, "/search/jql", 200},
 		{"GET", "/search/jql?jql=project=ITSEC&fields=key,status", "", "/search/jql", 200},
 		{"GET", "/search/jql?jql=", "", "/search/jql", 400},
+		{"GET", "/project/DESK", "", "/project/{projectIdOrKey}", 200},
+		{"GET", "/project/NONE", "", "/project/{projectIdOrKey}", 404},
 		{"GET", "/project/ITSEC/statuses", "", "/project/{projectIdOrKey}/statuses", 200},
 		{"GET", "/user?accountId=acc-kim&expand=groups", "", "/user", 200},
 		{"GET", "/user/groups?accountId=acc-kim", "", "/user/groups", 200},
@@ -180,6 +184,10 @@ func TestServiceDeskAnswersConformToTheDescription(t *testing.T) {
 	kim := d.as("kim@example.test", "token-kim")
 	const base = "/rest/servicedeskapi/request"
 	const one = base + "/{issueIdOrKey}"
+	const desks = "/rest/servicedeskapi/servicedesk"
+	conform(t, doc, d, d.request("GET", desks, ""), desks, 200)
+	conform(t, doc, d, d.request("GET", desks+"/DESK/requesttype", ""), desks+"/{serviceDeskId}/requesttype", 200)
+	conform(t, doc, d, d.request("GET", desks+"/ITSEC/requesttype", ""), desks+"/{serviceDeskId}/requesttype", 404)
 	conform(t, doc, d, d.request("POST", base, `{"serviceDeskId":"2","requestTypeId":"20","requestFieldValues":{"summary":"a","description":"b"}}`), base, 201)
 	conform(t, doc, d, d.request("POST", base, `{"serviceDeskId":"9"}`), base, 400)
 	conform(t, doc, d, d.request("GET", base+"/DESK-1", ""), one, 200)

@@ -7,9 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -24,16 +22,14 @@ const (
 	commentCreated = "comment_created"
 )
 
-// notice is a webhook on its way. Its id stays the same however often it is sent.
-type notice struct {
-	id    string
-	body  []byte
-	tries int
-	due   time.Time // by the real clock
-}
-
 // maxTries is how often Jira sends a webhook: once, and five times more.
 const maxTries = 6
+
+// transient tells whether an answer makes Jira send a webhook again.
+func transient(status int) bool {
+	again := []int{http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests}
+	return status >= 500 || slices.Contains(again, status)
+}
 
 // hookBody is the payload of every event.
 type hookBody struct {
@@ -53,7 +49,8 @@ type hookChangelog struct {
 
 // notify queues the webhook for what just happened to a ticket.
 func (s *Server) notify(event, kind string, i *issue, by *account, items []changeItem, c *comment) {
-	if s.o.HookURL == "" || s.dropping || s.rand.Float64() < s.loss {
+	targets := s.targets(event, i)
+	if len(targets) == 0 || s.rand.Float64() < s.loss {
 		return
 	}
 	v := view{s: s, base: s.o.BaseURL, version: 2, zone: time.UTC}
@@ -75,16 +72,60 @@ func (s *Server) notify(event, kind string, i *issue, by *account, items []chang
 	if err != nil {
 		panic(fmt.Sprintf("jirastandin: encode webhook: %v", err)) // values come from parse and always encode
 	}
-	n := notice{id: fmt.Sprintf("%016x%016x", s.rand.Uint64(), s.rand.Uint64()), body: text}
-	s.queue = append(s.queue, &n)
-	if s.rand.Float64() < s.o.HookDuplicate {
-		twin := n
-		s.queue = append(s.queue, &twin)
+	id := fmt.Sprintf("%016x%016x", s.rand.Uint64(), s.rand.Uint64())
+	for _, to := range targets {
+		s.queue(to, id, text)
+		if s.rand.Float64() < s.o.HookDuplicate {
+			s.queue(to, id, text)
+		}
 	}
-	select {
-	case s.wake <- struct{}{}:
-	default:
+}
+
+// target is where a webhook goes, and how it proves where it comes from.
+type target struct {
+	url  string
+	sign func(r *http.Request, body []byte)
+}
+
+// targets are those of the admin's webhook and of the app's own that want the event.
+func (s *Server) targets(event string, i *issue) []target {
+	var out []target
+	if s.o.HookURL != "" {
+		out = append(out, target{s.o.HookURL, s.signBody})
 	}
+	for _, h := range s.app.wanting(event, i, s.o.Now()) {
+		out = append(out, target{h.url, s.signCaller})
+	}
+	return out
+}
+
+// queue sends a webhook soon. Its id stays the same however often it is sent.
+func (s *Server) queue(to target, id string, body []byte) {
+	s.hooks.Queue(func(ctx context.Context, try int) (*http.Request, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.url, bytes.NewReader(body))
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Content-Type", "application/json; charset=UTF-8")
+		req.Header.Set("User-Agent", "Atlassian Webhook HTTP Client (stand-in)")
+		req.Header.Set("X-Atlassian-Webhook-Identifier", id)
+		req.Header.Set("X-Atlassian-Webhook-Flow", "Primary")
+		if try > 0 {
+			req.Header.Set("X-Atlassian-Webhook-Retry", strconv.Itoa(try))
+		}
+		to.sign(req, body)
+		return req, nil
+	})
+}
+
+// signBody signs as an admin's webhook with a secret does.
+func (s *Server) signBody(r *http.Request, body []byte) {
+	if s.o.HookSecret == "" {
+		return
+	}
+	mac := hmac.New(sha256.New, []byte(s.o.HookSecret))
+	mac.Write(body)
+	r.Header.Set("X-Hub-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 }
 
 // LoseWebhooks makes a fraction of the webhooks that follow get lost, as at Jira now and then.
@@ -95,103 +136,14 @@ func (s *Server) LoseWebhooks(fraction float64) {
 }
 
 // DropWebhooks loses all webhooks for as long as it is set.
-func (s *Server) DropWebhooks(drop bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dropping = drop
-}
+func (s *Server) DropWebhooks(drop bool) { s.hooks.Drop(drop) }
 
 // Pending tells how many webhooks wait to be sent, or sent again.
-func (s *Server) Pending() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.queue) + s.sending
-}
+func (s *Server) Pending() int { return s.hooks.Pending() }
 
 // Flush sends every webhook queued now, once and in order. Those that must be tried again stay queued, and are part
 // of the error.
-func (s *Server) Flush(ctx context.Context) error {
-	return s.send(ctx, func(*notice) bool { return true })
-}
+func (s *Server) Flush(ctx context.Context) error { return s.hooks.Flush(ctx) }
 
 // Run sends webhooks as they come, and again after a failure, until ctx ends. What is queued then stays queued.
-func (s *Server) Run(ctx context.Context) error {
-	retry := time.NewTicker(s.o.HookRetry)
-	defer retry.Stop()
-	for {
-		// What failed is queued with its time; nobody waits for the error.
-		_ = s.send(ctx, func(n *notice) bool { return !n.due.After(time.Now()) })
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-s.wake:
-		case <-retry.C:
-		}
-	}
-}
-
-func (s *Server) send(ctx context.Context, ready func(*notice) bool) error {
-	s.mu.Lock()
-	var batch, rest []*notice
-	for _, n := range s.queue {
-		if ready(n) {
-			batch = append(batch, n)
-		} else {
-			rest = append(rest, n)
-		}
-	}
-	s.queue = rest
-	s.sending += len(batch)
-	s.mu.Unlock()
-	var faults []error
-	for _, n := range batch {
-		again, err := s.post(ctx, n)
-		if err != nil {
-			faults = append(faults, err)
-		}
-		s.mu.Lock()
-		s.sending--
-		if again {
-			n.due = time.Now().Add(s.o.HookRetry)
-			s.queue = append(s.queue, n)
-		}
-		s.mu.Unlock()
-	}
-	return errors.Join(faults...)
-}
-
-// post sends one webhook once and tells whether to send it again.
-func (s *Server) post(ctx context.Context, n *notice) (again bool, err error) {
-	if ctx.Err() != nil {
-		return true, fmt.Errorf("send webhook: %w", ctx.Err())
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.o.HookURL, bytes.NewReader(n.body))
-	if err != nil {
-		return false, fmt.Errorf("build webhook: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/json; charset=UTF-8")
-	req.Header.Set("User-Agent", "Atlassian Webhook HTTP Client (stand-in)")
-	req.Header.Set("X-Atlassian-Webhook-Identifier", n.id)
-	req.Header.Set("X-Atlassian-Webhook-Flow", "Primary")
-	if n.tries > 0 {
-		req.Header.Set("X-Atlassian-Webhook-Retry", strconv.Itoa(n.tries))
-	}
-	if s.o.HookSecret != "" {
-		mac := hmac.New(sha256.New, []byte(s.o.HookSecret))
-		mac.Write(n.body)
-		req.Header.Set("X-Hub-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
-	}
-	n.tries++
-	resp, err := s.o.Client.Do(req)
-	if err != nil {
-		return n.tries < maxTries, fmt.Errorf("send webhook: %w", err)
-	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16)) // lets the connection be used again
-	if resp.StatusCode < 300 {
-		return false, nil
-	}
-	transient := []int{http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests}
-	again = (resp.StatusCode >= 500 || slices.Contains(transient, resp.StatusCode)) && n.tries < maxTries
-	return again, fmt.Errorf("send webhook: HTTP %d", resp.StatusCode)
-}
+func (s *Server) Run(ctx context.Context) error { return s.hooks.Run(ctx) }

@@ -48,15 +48,17 @@ type dossier struct {
 	link   store.Link
 	rule   *rule
 	event  connectors.Event // that opened the ticket
+	value  map[string]any   // the same, as expressions see it
 	ticket connectors.Snapshot
 	terms  mapping.Terms
 	conn   *connection // of the desk
 }
 
-// others are the other tickets of a case on which somebody answered, as fetched.
+// others are the other tickets of a case that count with the one that is judged, as fetched.
 type others struct {
 	sheets  []sheet
 	votes   int   // answers recorded when they were read
+	all     bool  // nothing is decided before all tickets of the case are read
 	missing error // why one of them could not be read
 }
 
@@ -80,7 +82,7 @@ func (g *Gateway) judge(ctx context.Context, tx *store.Tx, at sheet, o others, c
 		return err
 	}
 	for _, other := range o.sheets {
-		e, ok, err := g.otherEvidence(ctx, tx, other)
+		e, ok, err := g.otherEvidence(ctx, tx, other, d.value)
 		if err != nil {
 			return err
 		}
@@ -99,6 +101,9 @@ func (g *Gateway) judge(ctx context.Context, tx *store.Tx, at sheet, o others, c
 	case judge.Revoked:
 		return g.revoke(ctx, tx, d, v)
 	default:
+		if o.all && o.missing != nil {
+			return o.missing
+		}
 		return g.decided(ctx, tx, d, v)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/gateway/judge"
@@ -16,8 +17,8 @@ import (
 // evidence gathers what the judgement looks at.
 func (g *Gateway) evidence(ctx context.Context, tx *store.Tx, d *dossier, groups groupsOf) (judge.Input, error) {
 	in := judge.Input{Now: g.now(), Opened: d.caze.OpenedAt, Waiting: d.caze.State == caseOpen, Edited: d.caze.EditedBody}
-	event, err := g.openingEvent(ctx, tx, d)
-	if err != nil {
+	var err error
+	if d.value, err = g.openingEvent(ctx, tx, d); err != nil {
 		return in, err
 	}
 	p, err := g.policyAt(ctx, tx, d.link.Policy, d.link.PolicyVersion)
@@ -28,9 +29,9 @@ func (g *Gateway) evidence(ctx context.Context, tx *store.Tx, d *dossier, groups
 		return in, fmt.Errorf("policy %s version %d cannot be read", d.link.Policy, d.link.PolicyVersion)
 	}
 	in.Admit = func(a mapping.Approvers, actor mapping.Actor, ticket map[string]any) (bool, error) {
-		return a.Admit(ctx, actor, event, ticket)
+		return a.Admit(ctx, actor, d.value, ticket)
 	}
-	if d.terms, err = p.For(ctx, event); err != nil {
+	if d.terms, err = p.For(ctx, d.value); err != nil {
 		// A policy that cannot be worked out for this event lets nobody decide, and the ticket says why.
 		fault := err
 		d.terms = mapping.Terms{Name: d.link.Policy, AllowUnknownRequester: true}
@@ -38,10 +39,11 @@ func (g *Gateway) evidence(ctx context.Context, tx *store.Tx, d *dossier, groups
 	}
 	in.Terms = d.terms
 	in.Ticket = judge.Evidence{
-		Link: d.link.ID, Key: d.link.Key, RefID: d.link.RefID, Baseline: d.link.Baseline, Snapshot: d.ticket,
-		Holds: func(ticket map[string]any) (mapping.Verdict, error) { return d.rule.Decide(ctx, ticket) },
+		Link: d.link.ID, Key: d.link.Key, RefID: d.link.RefID, Baseline: d.link.Baseline, Snapshot: d.ticket, Matters: d.terms.Matters,
+		Holds:    func(ticket map[string]any) (mapping.Verdict, error) { return d.rule.Decide(ctx, ticket) },
+		Duration: func(ticket map[string]any) (bool, time.Duration, error) { return d.rule.Duration(ctx, ticket) },
+		Reason:   func(ticket map[string]any) (string, error) { return d.rule.Reason(ctx, ticket) },
 	}
-	g.askedFor(ctx, d, &in.Ticket)
 	if in.Ticket.Movers, err = g.movers(ctx, tx, d.conn.doc.Name, d.ticket, groups); err != nil {
 		return in, err
 	}
@@ -68,8 +70,9 @@ func (g *Gateway) setBaseline(ctx context.Context, tx *store.Tx, d dossier, c st
 	return tx.SetBaseline(ctx, d.link.ID, judge.Content(d.ticket, d.terms.Matters))
 }
 
-// otherEvidence is another ticket of the case as fetched; ok is false where it is none.
-func (g *Gateway) otherEvidence(ctx context.Context, tx *store.Tx, o sheet) (e judge.Evidence, ok bool, err error) {
+// otherEvidence is another ticket of the case as fetched; ok is false where it is none. What matters on it is said by the
+// policy it was opened under.
+func (g *Gateway) otherEvidence(ctx context.Context, tx *store.Tx, o sheet, event map[string]any) (e judge.Evidence, ok bool, err error) {
 	link, err := tx.Link(ctx, o.link.ID)
 	if err != nil {
 		return e, false, err
@@ -78,8 +81,16 @@ func (g *Gateway) otherEvidence(ctx context.Context, tx *store.Tx, o sheet) (e j
 	if err != nil || r == nil || link.State != linkLinked {
 		return e, false, err
 	}
+	p, err := g.policyAt(ctx, tx, link.Policy, link.PolicyVersion)
+	if err != nil || p == nil {
+		return e, false, err
+	}
+	terms, err := p.For(ctx, event)
+	if err != nil {
+		return e, false, nil // a policy that cannot be worked out lets nobody decide
+	}
 	e = judge.Evidence{
-		Link: link.ID, Key: link.Key, RefID: link.RefID, Baseline: link.Baseline, Snapshot: o.ticket,
+		Link: link.ID, Key: link.Key, RefID: link.RefID, Baseline: link.Baseline, Snapshot: o.ticket, Matters: terms.Matters,
 		Holds: func(ticket map[string]any) (mapping.Verdict, error) { return r.Decide(ctx, ticket) },
 	}
 	e.Movers, err = g.movers(ctx, tx, link.Desk, o.ticket, o.groups)
@@ -95,14 +106,6 @@ func (g *Gateway) openingEvent(ctx context.Context, tx *store.Tx, d *dossier) (m
 		return nil, fmt.Errorf("read opening event: %w", err)
 	}
 	return value(opening)
-}
-
-// askedFor reads from the ticket what the approver chose: for how long, and why.
-func (g *Gateway) askedFor(ctx context.Context, d *dossier, e *judge.Evidence) {
-	ticket := judge.Ticket(d.ticket)
-	if e.Once, e.Length, e.Fault = d.rule.Duration(ctx, ticket); e.Fault == nil {
-		e.Reason, e.Fault = d.rule.Reason(ctx, ticket)
-	}
 }
 
 func (g *Gateway) decisionOf(ctx context.Context, tx *store.Tx, caseID string) (*judge.Decided, error) {
@@ -181,20 +184,27 @@ func (g *Gateway) groups(ctx context.Context, conn *connection, link store.Link,
 }
 
 // others reads the other tickets of the case on which somebody answered: what was said there may have been taken back
-// since, or the ticket edited.
+// since, or the ticket edited. Where noes add up, all of them are read: a no that was not heard yet takes back a yes.
 func (g *Gateway) others(ctx context.Context, link store.Link) (o others, err error) {
 	votes, err := g.store.VotesOfCase(ctx, link.CaseID)
 	if err != nil {
 		return o, err
 	}
 	o.votes = len(votes)
-	seen := map[string]bool{link.ID: true}
-	for _, v := range votes {
-		if seen[v.LinkID] {
+	p, err := g.policyAt(ctx, g.store, link.Policy, link.PolicyVersion)
+	if err != nil {
+		return o, err
+	}
+	o.all = p != nil && slices.ContainsFunc(p.Policy().Terms(), func(t mapping.Terms) bool { return t.DenyByQuorum })
+	links, err := g.store.LinksOfCase(ctx, link.CaseID)
+	if err != nil {
+		return o, err
+	}
+	for _, l := range links {
+		if l.ID == link.ID || !o.all && !slices.ContainsFunc(votes, func(v store.Vote) bool { return v.LinkID == l.ID }) {
 			continue
 		}
-		seen[v.LinkID] = true
-		s, ok, err := g.other(ctx, v.LinkID)
+		s, ok, err := g.other(ctx, l.ID)
 		if err != nil {
 			o.missing = elsewhere{fmt.Errorf("read another ticket of the case: %w", err)}
 		} else if ok {

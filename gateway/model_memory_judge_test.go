@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,13 +27,12 @@ func (m *memory) fetch(f *flight) {
 	}
 	c := m.caseOf(link.CaseID)
 	f.votes = len(c.votes)
-	seen := map[string]bool{link.ID: true}
-	for _, v := range c.votes {
-		o := m.linkOf(v.LinkID)
-		if seen[o.ID] || o.State != linkLinked {
+	terms, _ := m.lib.policies[link.Policy].For(ctx, c.opening) // where it fails nobody decides
+	f.all = terms.DenyByQuorum
+	for _, o := range m.linksOf(c) {
+		if o.ID == link.ID || o.State != linkLinked || !f.all && !slices.ContainsFunc(c.votes, func(v store.Vote) bool { return v.LinkID == o.ID }) {
 			continue
 		}
-		seen[o.ID] = true
 		other := &flight{connection: o.Desk, change: store.Change{RefID: o.RefID}}
 		if other.snapshot, f.missing = connectors.Fetch(ctx, m.connector(o.Desk), connectors.Ref{ID: o.RefID}); f.missing != nil {
 			return
@@ -142,11 +142,15 @@ func (m *memory) watch(r int, desk string) {
 }
 
 // evidence is a ticket as the judgement sees it.
-func (m *memory) evidence(link store.Link, f *flight) judge.Evidence {
+func (m *memory) evidence(link store.Link, terms mapping.Terms, f *flight) judge.Evidence {
 	rule := m.lib.rules[link.Rule]
 	e := judge.Evidence{
-		Link: link.ID, Key: link.Key, RefID: link.RefID, Baseline: link.Baseline, Snapshot: f.snapshot, Movers: map[string]judge.Mover{},
+		Link: link.ID, Key: link.Key, RefID: link.RefID, Baseline: link.Baseline, Snapshot: f.snapshot, Movers: map[string]judge.Mover{}, Matters: terms.Matters,
 		Holds: func(ticket map[string]any) (mapping.Verdict, error) { return rule.Decide(context.Background(), ticket) },
+		Duration: func(ticket map[string]any) (bool, time.Duration, error) {
+			return rule.Duration(context.Background(), ticket)
+		},
+		Reason: func(ticket map[string]any) (string, error) { return rule.Reason(context.Background(), ticket) },
 	}
 	for _, by := range actors(f.snapshot) {
 		e.Movers[by.Account] = judge.Mover{Person: m.person(by.Name), Groups: f.groups[by.Account]}
@@ -168,7 +172,7 @@ func (m *memory) judge(r int, link store.Link, f *flight) bool {
 		Admit: func(a mapping.Approvers, actor mapping.Actor, ticket map[string]any) (bool, error) {
 			return a.Admit(ctx, actor, c.opening, ticket)
 		},
-		Ticket: m.evidence(link, f),
+		Ticket: m.evidence(link, terms, f),
 	}
 	if link.Baseline == "" && !judge.Edited(f.snapshot.History, terms.Matters) && m.change(f.change) != nil {
 		m.linkOf(link.ID).Baseline = judge.Content(f.snapshot, terms.Matters)
@@ -178,11 +182,14 @@ func (m *memory) judge(r int, link store.Link, f *flight) bool {
 	}
 	for _, o := range f.others {
 		if other := m.link(func(l *store.Link) bool { return l.Desk == o.connection && l.RefID == o.change.RefID }); other.State == linkLinked {
-			in.Others = append(in.Others, m.evidence(*other, o))
+			in.Others = append(in.Others, m.evidence(*other, terms, o))
 		}
 	}
 	v := judge.Judge(in)
 	if v.Outcome == judge.Counted && (f.missing != nil || len(c.votes) != f.votes) {
+		return false
+	}
+	if f.all && f.missing != nil && (v.Outcome == judge.Approved || v.Outcome == judge.Denied) {
 		return false
 	}
 	m.heed(c, link, terms, v)

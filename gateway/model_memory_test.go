@@ -71,6 +71,7 @@ type flight struct {
 	groups     groupsOf
 	others     []*flight // other tickets of the case where somebody answered
 	votes      int       // answers there were then
+	all        bool
 	missing    error
 	err        error
 }

@@ -68,6 +68,7 @@ type word struct {
 	at   time.Time
 	good bool // given by one who may, on the ticket as we wrote it, not taken back, and the ticket not edited since
 	held bool // the ticket still stands by it
+	back bool // taken back by who gave it
 }
 
 // words reads forward through what was done to a ticket. An act by which the ticket comes to say something is a word;
@@ -88,7 +89,7 @@ func (t *simTicket) words() (says string, all []word) {
 			if open >= 0 {
 				all[open].held = false
 				if all[open].who == a.who {
-					all[open].good = false
+					all[open].good, all[open].back = false, true
 				}
 				open = -1
 			}
@@ -185,15 +186,19 @@ func (w *simWorld) weigh(r *simRequest) {
 		if says == "" || says == "revoked" {
 			continue
 		}
-		last, people := t.voices(says, words)
+		var heard []*simTicket // a single no decides as soon as it is heard, unless something else did before
+		if simPolicies[w.shape.Policy].noesCount {
+			heard = w.readable(r)
+		}
+		last, people := t.voices(says, words, heard)
 		if last == nil {
 			continue
 		}
 		for _, other := range w.tickets {
 			if other != t && other.request == r && other.ours && other.mark == other.key && other.key != t.key {
 				_, more := other.words()
-				for _, v := range more {
-					if v.good && v.said == says && !slices.Contains(people, v.who) {
+				for i, v := range more {
+					if v.good && v.said == says && !slices.Contains(people, v.who) && !other.changedMind(more, i, heard) {
 						people = append(people, v.who)
 					}
 				}
@@ -212,10 +217,10 @@ func (w *simWorld) weigh(r *simRequest) {
 
 // voices are the different people whose word for what the ticket says is good, and those of them on whose word it
 // stands: nil when the ticket stands by a word that is not good.
-func (t *simTicket) voices(says string, words []word) (last, people []string) {
+func (t *simTicket) voices(says string, words []word, heard []*simTicket) (last, people []string) {
 	native := len(t.approvals) > 0
-	for _, v := range words {
-		if v.said != says || !v.good {
+	for i, v := range words {
+		if v.said != says || !v.good || t.changedMind(words, i, heard) {
 			continue
 		}
 		if !slices.Contains(people, v.who) {
@@ -226,6 +231,30 @@ func (t *simTicket) voices(says string, words []word) (last, people []string) {
 		}
 	}
 	return last, people
+}
+
+// changedMind tells whether who gave a word gave the opposite one later and did not take it back, on this ticket or on
+// one of those heard. Of two words given in the same moment on two tickets, the no is the later.
+func (t *simTicket) changedMind(words []word, i int, heard []*simTicket) bool {
+	v := words[i]
+	opposite := func(o word) bool {
+		return o.who == v.who && o.said != v.said && o.said != "revoked" && !o.back
+	}
+	if slices.ContainsFunc(words[i+1:], opposite) {
+		return true
+	}
+	for _, other := range heard {
+		if other == t {
+			continue
+		}
+		_, more := other.words()
+		if slices.ContainsFunc(more, func(o word) bool {
+			return opposite(o) && (o.at.After(v.at) || o.at.Equal(v.at) && o.said == "denied")
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *simWorld) weighRevoke(r *simRequest, t *simTicket, words []word) {
@@ -246,13 +275,13 @@ func (w *simWorld) standing(r *simRequest, tickets []*simTicket) string {
 		if says == "" || says == "revoked" {
 			continue
 		}
-		last, people := t.voices(says, words)
+		last, people := t.voices(says, words, tickets)
 		if last == nil {
 			continue
 		}
 		for _, other := range tickets {
 			if same, more := other.words(); other != t && other.mark == other.key && same == says {
-				if last, voices := other.voices(says, more); last != nil {
+				if last, voices := other.voices(says, more, tickets); last != nil {
 					people = append(people, voices...)
 				}
 			}

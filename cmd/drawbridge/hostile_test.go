@@ -548,12 +548,87 @@ func TestHostileQuorum(t *testing.T) {
 			h.move("acc-lee", openStatus)
 			h.move("acc-lee", approvedStatus)
 		}, nil},
+		{"an approver takes theirs back under a second account, then the other", func(h *scene) {
+			h.move("acc-kim", approvedStatus)
+			h.must(h.settled())
+			h.move("acc-kim-second", openStatus)
+			h.move("acc-lee", approvedStatus)
+		}, nil},
 		{"one approves, one declines: the no counts", func(h *scene) {
 			h.move("acc-kim", approvedStatus)
 			h.must(h.settled())
 			h.move("acc-lee", openStatus)
 			h.move("acc-lee", declinedStatus)
 		}, []string{"Denied"}},
+	})
+	c.policy(t, "approvers: {people: [kim, lee]}\nquorum: 2\ndeny: quorum\n")
+	play(t, c, []hostile{
+		{"an approver changes to no, then the other approves", func(h *scene) {
+			h.move("acc-kim", approvedStatus)
+			h.must(h.settled())
+			h.move("acc-lee", openStatus)
+			h.move("acc-kim", declinedStatus)
+			h.must(h.settled())
+			h.move("acc-lee", openStatus)
+			h.move("acc-lee", approvedStatus)
+		}, nil},
+	})
+}
+
+// What the approver chose, or what the right to decide depends on, is changed by somebody else.
+func TestHostileFields(t *testing.T) {
+	t.Parallel()
+	c := theatre(t, crowd)
+	hours := func(h *scene, by, n string) { h.edit(by, map[string]any{"customfield_10042": n}) }
+	priority := func(h *scene, by, name string) {
+		h.edit(by, map[string]any{"priority": map[string]any{"name": name}})
+	}
+	c.policy(t, "approvers:\n  people: [kim]\n  when: ticket.priority != \"Medium\"\n")
+	play(t, c, []hostile{
+		{"the requester makes the condition hold after the click", func(h *scene) {
+			h.move("acc-kim", approvedStatus)
+			h.must(h.settled())
+			priority(h, "acc-ana", "Low")
+		}, nil},
+		{"the requester makes the condition hold before the click", func(h *scene) {
+			priority(h, "acc-ana", "Low")
+			h.move("acc-kim", approvedStatus)
+		}, nil},
+		{"the approver makes the condition hold", func(h *scene) {
+			priority(h, "acc-kim", "Low")
+			h.move("acc-kim", approvedStatus)
+		}, nil},
+	})
+	c.policy(t, "approvers: {people: [kim]}\ndurations: {max: 8h, default: 1h}\n")
+	c.edit(t, "Rule", "epm-app-requests", "  policy: endpoint-approvers", "  duration: ticket.fields.customfield_10042\n  policy: endpoint-approvers")
+	play(t, c, []hostile{
+		{"the requester chooses the duration before the click", func(h *scene) {
+			hours(h, "acc-ana", "8h")
+			h.move("acc-kim", approvedStatus)
+			h.must(h.settled())
+			h.must(h.comment(h.issue.Key, "chosen by somebody who does not decide"))
+		}, nil},
+		{"the requester chooses the duration after the click", func(h *scene) {
+			h.jira.DropWebhooks(true)
+			hours(h, "acc-kim", "2h")
+			h.move("acc-kim", approvedStatus)
+			h.jira.DropWebhooks(false)
+			hours(h, "acc-ana", "8h")
+			h.must(h.settled())
+			if told := h.epm.Decisions(h.id); len(told) != 1 || told[0].Duration != "7200" {
+				h.t.Errorf("the source was told %+v, want 7200 seconds", told)
+			}
+		}, []string{"Approved"}},
+		{"the approver chooses again after the requester did", func(h *scene) {
+			hours(h, "acc-ana", "8h")
+			h.move("acc-kim", approvedStatus)
+			h.must(h.settled())
+			hours(h, "acc-kim", "30m")
+			h.must(h.settled())
+			if told := h.epm.Decisions(h.id); len(told) != 1 || told[0].Duration != "1800" {
+				h.t.Errorf("the source was told %+v, want 1800 seconds", told)
+			}
+		}, []string{"Approved"}},
 	})
 }
 

@@ -48,6 +48,18 @@ func elsewhere(changes ...func(*Evidence)) change {
 	}
 }
 
+// onTheOther is what happened on another ticket of the case.
+func onTheOther(status string, steps ...connectors.Step) change {
+	return elsewhere(func(e *Evidence) { e.Snapshot.Status, e.Snapshot.History = status, steps })
+}
+
+func secondAccount(in *Input) { in.Ticket.Movers["acc-kim2"] = Mover{Person: "kim"} }
+
+// nobodyAsks makes the requester nobody known, whom the source calls so.
+func nobodyAsks(names ...string) change {
+	return func(in *Input) { in.Requester, in.Aliases, in.Terms.AllowUnknownRequester = "", names, true }
+}
+
 func then(status string, steps ...connectors.Step) func(*Evidence) {
 	return func(e *Evidence) {
 		e.Snapshot.Status, e.Snapshot.History = status, append(e.Snapshot.History, steps...)
@@ -88,6 +100,61 @@ func TestJudgeCorners(t *testing.T) {
 				return byStatus(ticket)
 			}
 		}}, Refused, ConditionFailed, ""},
+
+		{"a yes, then the same person's no, noes by quorum", []change{quorum(2), byQuorum, stands("Approved",
+			move("1", "acc-kim", "Open", "Approved"), move("2", "acc-lee", "Approved", "Open"), move("3", "acc-kim", "Open", "Declined"), move("4", "acc-lee", "Declined", "Approved"))}, Counted, "", "lee"},
+		{"a no, then the same person's yes, noes by quorum", []change{quorum(2), byQuorum, stands("Declined",
+			move("1", "acc-kim", "Open", "Declined"), move("2", "acc-lee", "Declined", "Open"), move("3", "acc-kim", "Open", "Approved"), move("4", "acc-lee", "Approved", "Declined"))}, Counted, "", "lee"},
+		{"a yes, then a no that they took back", []change{quorum(2), byQuorum, stands("Approved",
+			move("1", "acc-kim", "Open", "Approved"), move("2", "acc-lee", "Approved", "Open"), move("3", "acc-kim", "Open", "Declined"), move("4", "acc-kim", "Declined", "Open"), move("5", "acc-lee", "Open", "Approved"))}, Approved, "", "kim lee"},
+		{"a no, then the same person's yes", []change{quorum(2), byQuorum, stands("Approved",
+			move("1", "acc-kim", "Open", "Declined"), move("2", "acc-kim", "Declined", "Approved"))}, Counted, "", "kim"},
+		{"a yes here, the same person's later no on the other ticket", []change{quorum(2), byQuorum, onTheOther("Declined", at(move("1", "acc-kim", "Open", "Declined"), noon.Add(time.Second)))}, Refused, SaidOtherwise, ""},
+		{"a yes here, the same person's no on the other ticket in the same moment", []change{quorum(2), byQuorum, onTheOther("Declined", move("1", "acc-kim", "Open", "Declined"))}, Refused, SaidOtherwise, ""},
+		{"a yes here, the same person's earlier no on the other ticket", []change{quorum(2), byQuorum, onTheOther("Declined", at(move("1", "acc-kim", "Open", "Declined"), noon.Add(-time.Second)))}, Counted, "", "kim"},
+		{"a yes here, the same person's no on the other ticket, nobody knows when", []change{quorum(2), byQuorum, onTheOther("Declined", at(move("1", "acc-kim", "Open", "Declined"), time.Time{}))}, Refused, SaidOtherwise, ""},
+		{"a no here, the same person's yes on the other ticket in the same moment", []change{quorum(2), byQuorum, stands("Declined", move("1", "acc-kim", "Open", "Declined")), onTheOther("Approved", move("1", "acc-kim", "Open", "Approved"))}, Counted, "", "kim"},
+		{"a no here, the same person's later yes on the other ticket", []change{quorum(2), byQuorum, stands("Declined", move("1", "acc-kim", "Open", "Declined")), onTheOther("Approved", at(move("1", "acc-kim", "Open", "Approved"), noon.Add(time.Second)))}, Refused, SaidOtherwise, ""},
+		{"a no here, another person's later yes on the other ticket", []change{quorum(2), byQuorum, stands("Declined", move("1", "acc-kim", "Open", "Declined")), onTheOther("Approved", at(move("1", "acc-lee", "Open", "Approved"), noon.Add(time.Second)))}, Counted, "", "kim"},
+		{"a yes on the other ticket, and that person's later no here", []change{quorum(2), byQuorum, stands("Approved", at(move("1", "acc-kim", "Open", "Declined"), noon.Add(time.Second)), at(move("2", "acc-lee", "Declined", "Approved"), noon.Add(2*time.Second))),
+			onTheOther("Approved", move("1", "acc-kim", "Open", "Approved"))}, Counted, "", "lee"},
+		{"a yes here, and a no on another ticket that lost its mark", []change{quorum(2), byQuorum, onTheOther("Declined", at(move("1", "acc-kim", "Open", "Declined"), noon.Add(time.Second))), func(in *Input) { in.Others[0].Snapshot.Key = "" }}, Refused, SaidOtherwise, ""},
+		{"a yes here, and a no in the desk's own approval elsewhere that came to a yes", []change{elsewhere(func(e *Evidence) {
+			e.Snapshot.Status, e.Snapshot.History = "Open", nil
+			e.Snapshot.Approvals = []connectors.Approval{answer("1", "acc-kim", connectors.Denied, connectors.Approved)}
+		})}, Refused, SaidOtherwise, ""},
+		{"a vote, and the same person's no here since", []change{quorum(2), byQuorum, stands("Approved", at(move("1", "acc-lee", "Open", "Declined"), noon.Add(time.Second)), at(move("2", "acc-kim", "Declined", "Approved"), noon.Add(2*time.Second))), func(in *Input) {
+			in.Votes = []Vote{{Claim: "v", Outcome: Approved, At: noon, Actor: mapping.Actor{Person: "lee"}}}
+		}}, Counted, "", "kim"},
+		{"a yes here, and the same person's vote against since", []change{func(in *Input) {
+			in.Votes = []Vote{{Claim: "v", Outcome: Denied, At: noon.Add(time.Second), Actor: mapping.Actor{Person: "kim"}}}
+		}}, Refused, SaidOtherwise, ""},
+		{"taken back under the person's second account", []change{quorum(2), secondAccount, stands("Approved",
+			move("1", "acc-kim", "Open", "Approved"), move("2", "acc-kim2", "Approved", "Open"), move("4", "acc-lee", "Open", "Approved"))}, Counted, "", "lee"},
+		{"taken back by another account of nobody", []change{quorum(1), stands("Approved",
+			move("1", "acc-x", "Open", "Approved"), move("2", "acc-y", "Approved", "Open"), move("4", "acc-lee", "Open", "Approved"))}, Approved, "", "lee"},
+
+		{"the history does not lead to where the ticket stands", []change{stands("Approved", move("1", "acc-kim", "Open", "Review"))}, Refused, NoMover, ""},
+		{"a step is missing from the history", []change{quorum(2), stands("Approved", move("1", "acc-kim", "Open", "Review"), move("2", "acc-max", "Approved", "Open"), move("3", "acc-lee", "Open", "Approved"))}, Refused, NoMover, ""},
+		{"a step between two that say nothing is missing", []change{stands("Approved", move("1", "acc-kim", "Open", "Review"), move("2", "acc-kim", "Waiting", "Approved"))}, Approved, "", "kim"},
+		{"where the history leads cannot be worked out", []change{stands("Approved", move("1", "acc-kim", "Open", "Odd")), func(in *Input) {
+			in.Ticket.Holds = func(ticket map[string]any) (mapping.Verdict, error) {
+				if ticket["status"] == "Odd" {
+					return mapping.Verdict{}, errors.New("odd")
+				}
+				return byStatus(ticket)
+			}
+		}}, Refused, ConditionFailed, ""},
+		{"the other ticket's history does not lead to where it stands", []change{quorum(2), onTheOther("Approved", move("1", "acc-lee", "Open", "Review"))}, Counted, "", "kim"},
+
+		{"the other desk's policy names other fields", []change{quorum(2), elsewhere(func(e *Evidence) {
+			e.Matters = []string{"summary"}
+			e.Baseline = Content(e.Snapshot, e.Matters)
+		})}, Approved, "", "lee kim"},
+		{"edited on the other desk in a field that matters there only", []change{quorum(2), elsewhere(func(e *Evidence) {
+			e.Matters, e.Baseline = []string{"risk"}, ""
+			e.Snapshot.History = append(e.Snapshot.History, field("2", "acc-max", "risk", "high", "low"))
+		})}, Counted, "", "kim"},
 
 		{"native, quorum of two, one yes", []change{quorum(2), natively(answer("1", "acc-kim", connectors.Approved, connectors.Approved))}, Counted, "", "kim"},
 		{"native, quorum of two, one no", []change{quorum(2), natively(answer("1", "acc-kim", connectors.Denied, connectors.Denied))}, Denied, "", "kim"},
@@ -204,6 +271,18 @@ func TestJudgeCorners(t *testing.T) {
 			in.Aliases = []string{`CORP\ana`, ""}
 			in.Ticket.Snapshot.History[0].By.Mail = ""
 		}}, Approved, "", "kim"},
+		{"nobody known asks, by a login of another domain", []change{nobodyAsks(`OTHER\KIM`), func(in *Input) {
+			in.Ticket.Snapshot.History[0].By = connectors.Account{Person: connectors.Person{Account: "kim"}}
+			in.Ticket.Movers["kim"] = Mover{Person: "kim"}
+		}}, Refused, SelfApproval, ""},
+		{"nobody known asks, by an address of the mover's login", []change{nobodyAsks("acc-kim@elsewhere.example")}, Refused, SelfApproval, ""},
+		{"nobody known asks, by a login of the mover's address", []change{nobodyAsks(`CORP\kim`), func(in *Input) { in.Ticket.Snapshot.History[0].By.Mail = "Kim@corp.example" }}, Refused, SelfApproval, ""},
+		{"nobody known asks, by no name", []change{nobodyAsks("", `CORP\`), func(in *Input) { in.Ticket.Snapshot.History[0].By.Mail = "" }}, Approved, "", "kim"},
+		{"nobody known asks, by another login", []change{nobodyAsks(`CORP\acc`)}, Approved, "", "kim"},
+		{"somebody else of the same login asks", []change{func(in *Input) { in.Aliases = []string{`OTHER\acc-kim`} }}, Approved, "", "kim"},
+		{"a vote under the requester's address", []change{quorum(2), func(in *Input) {
+			in.Votes = []Vote{{Claim: "v", Outcome: Approved, At: noon, Actor: mapping.Actor{Person: "lee", Account: "u-lee", Mail: "Ana@corp.example"}}}
+		}}, Counted, "", "kim"},
 		{"a condition on the priority", []change{func(in *Input) {
 			in.Ticket.Snapshot.Priority = "High"
 			in.Ticket.Snapshot.History = []connectors.Step{{ID: "1", At: noon, By: account("acc-kim"), Field: "priority", From: "Low", To: "High"}}
@@ -215,7 +294,7 @@ func TestJudgeCorners(t *testing.T) {
 		{"a vote of one who counts already", []change{quorum(3), func(in *Input) {
 			in.Votes = []Vote{{Outcome: Approved, Actor: mapping.Actor{Person: "kim"}}, {Outcome: Approved, Actor: mapping.Actor{Person: "lee"}}, {Outcome: Approved, Actor: mapping.Actor{Person: "lee"}}}
 		}}, Counted, "", "lee kim"},
-		{"noes by quorum on an edited body", []change{byQuorum, stands("Declined", move("1", "acc-kim", "Open", "Declined")), func(in *Input) { in.Edited = true }}, Denied, "", "kim"},
+		{"noes by quorum on an edited body", []change{byQuorum, stands("Declined", move("1", "acc-kim", "Open", "Declined")), func(in *Input) { in.Edited = true }}, Counted, "", "kim"},
 		{"another claim on the ticket that decided", []change{func(in *Input) {
 			in.Waiting, in.Decided = false, &Decided{Outcome: Denied, Link: "lnk-1", Claim: "9"}
 		}}, Refused, AlreadyDecided, ""},
@@ -286,7 +365,6 @@ func TestRefusalOfATicketNamesItsLastStep(t *testing.T) {
 
 func TestEdited(t *testing.T) {
 	t.Parallel()
-	ours := func(s connectors.Step) connectors.Step { s.By.Ours = true; return s }
 	tests := []struct {
 		name  string
 		steps []connectors.Step
@@ -324,7 +402,7 @@ func TestTextsNameWhoIsMeant(t *testing.T) {
 func TestCodesAreDistinct(t *testing.T) {
 	t.Parallel()
 	all := []Code{NotOurs, MarkChanged, ContentChanged, ConditionFailed, NoMover, OwnAccount, Automation, UnknownMover, UnknownRequester, SelfApproval,
-		NotAnApprover, OutOfHours, Late, NoReason, DurationRefused, AlreadyDecided, Ended, NothingGranted, NotRevocable}
+		SaidOtherwise, NotAnApprover, OutOfHours, Late, NoReason, DurationRefused, AlreadyDecided, Ended, NothingGranted, NotRevocable}
 	slices.Sort(all)
 	if n := len(slices.Compact(slices.Clone(all))); n != len(all) || all[0] == "" {
 		t.Errorf("%d of %d codes are distinct", n, len(all))

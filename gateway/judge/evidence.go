@@ -64,16 +64,59 @@ func Edited(history []connectors.Step, matters []string) bool {
 	return len(ours) > 0
 }
 
-// undo takes one step of the history back.
-func undo(ticket map[string]any, step connectors.Step) {
-	switch step.Field {
+// set gives one field of a ticket the text that a step of its history shows.
+func set(ticket map[string]any, field, text string) {
+	switch field {
 	case "status":
-		ticket["status"], ticket["category"] = step.From, ""
+		ticket["status"], ticket["category"] = text, ""
 	case "summary", "priority":
-		ticket[step.Field] = step.From
+		ticket[field] = text
 	default:
-		ticket["fields"].(map[string]any)[step.Field] = step.From
+		ticket["fields"].(map[string]any)[field] = text
 	}
+}
+
+// without takes back what these steps did, field by field from the last, down to what was done by those who count.
+func without(ticket map[string]any, steps []connectors.Step, counts func(connectors.Step) bool) {
+	kept := map[string]bool{}
+	for _, step := range slices.Backward(steps) {
+		if kept[step.Field] = kept[step.Field] || counts(step); !kept[step.Field] {
+			set(ticket, step.Field, step.From)
+		}
+	}
+}
+
+// split are the steps before a claim, and those from it on.
+func (e Evidence) split(c claim) (before, after []connectors.Step) {
+	history := e.Snapshot.History
+	if c.step >= 0 {
+		return history[:c.step], history[c.step:]
+	}
+	n := slices.IndexFunc(history, func(step connectors.Step) bool { return step.At.After(c.at) })
+	if n < 0 {
+		n = len(history)
+	}
+	return history[:n], history[n:]
+}
+
+// when is a ticket as it stood when a claim was made.
+func (e Evidence) when(c claim) map[string]any {
+	ticket := Ticket(e.Snapshot)
+	_, after := e.split(c)
+	if c.step >= 0 {
+		after = after[1:] // without the claim itself
+	}
+	without(ticket, after, func(connectors.Step) bool { return false })
+	return ticket
+}
+
+// written is a ticket as it stood when a claim was made, but saying what we wrote: of all that others did, only its
+// status is left.
+func (e Evidence) written(c claim) map[string]any {
+	ticket := e.when(c)
+	before, _ := e.split(c)
+	without(ticket, before, func(step connectors.Step) bool { return step.By.Ours || step.Field == "status" })
+	return ticket
 }
 
 func (e Evidence) lastStep() string {

@@ -52,11 +52,10 @@ type Evidence struct {
 	Baseline string // Content of the ticket when we first read it; "" when this is the first time
 	Snapshot connectors.Snapshot
 	Movers   map[string]Mover // by the desk's account id
+	Matters  []string         // fields an approver relies on, by the policy the ticket was opened under
 	Holds    Condition
-	Reason   string        // given by the approver in the ticket
-	Once     bool          // the duration chosen in the ticket
-	Length   time.Duration // 0 when none was chosen
-	Fault    error         // why reason or duration could not be read
+	Duration Chosen // by the rule's decision block; nil for a ticket that is not judged itself
+	Reason   Given  // likewise
 }
 
 // Mover is what is known about an account at a desk.
@@ -76,6 +75,12 @@ type Vote struct {
 
 // Condition evaluates the rule's decision block on one state of a ticket.
 type Condition func(ticket map[string]any) (mapping.Verdict, error)
+
+// Chosen reads for how long access is given off one state of a ticket. Zero and not once: the ticket does not say.
+type Chosen func(ticket map[string]any) (once bool, length time.Duration, err error)
+
+// Given reads the reason off one state of a ticket, "" where it gives none.
+type Given func(ticket map[string]any) (string, error)
 
 // Admit tells whether somebody is among the approvers named.
 type Admit func(a mapping.Approvers, actor mapping.Actor, ticket map[string]any) (bool, error)
@@ -141,11 +146,18 @@ func Judge(in Input) Verdict {
 
 // tally weighs all claims of one outcome together with those on other tickets and the votes recorded before.
 func (in Input) tally(said Outcome, claims []claim) Verdict {
-	v := claims[len(claims)-1].verdict()
+	last := claims[len(claims)-1]
+	v := last.verdict()
+	all := in.everybody()
 	counted := map[string]bool{}
-	for i := len(claims) - 1; i >= 0; i-- {
-		one := claims[i]
-		person, code, text := in.may(one)
+	count := func(person string) {
+		if !counted[person] {
+			counted[person] = true
+			v.With = append([]string{person}, v.With...)
+		}
+	}
+	for i, one := range slices.Backward(claims) {
+		person, code, text := in.counts(one, all)
 		if code != "" {
 			// The latest claim answers for the ticket as it stands; an earlier one that does not count is passed over,
 			// except where a desk's own approval gathered several and none of them is the latest.
@@ -159,13 +171,10 @@ func (in Input) tally(said Outcome, claims []claim) Verdict {
 			continue
 		}
 		if len(counted) == 0 {
-			v = one.verdict()
+			last, v = one, one.verdict()
 			v.By = person
 		}
-		if !counted[person] {
-			counted[person] = true
-			v.With = append([]string{person}, v.With...)
-		}
+		count(person)
 	}
 	if len(counted) == 0 {
 		return refuse(v, v.Code, v.Text)
@@ -173,17 +182,15 @@ func (in Input) tally(said Outcome, claims []claim) Verdict {
 	for _, e := range in.Others {
 		other := in
 		other.Ticket = e
-		for _, one := range other.answers(said) {
-			if person, code, _ := other.may(one); code == "" && !counted[person] {
-				counted[person] = true
-				v.With = append([]string{person}, v.With...)
+		for _, one := range other.support(said) {
+			if person, code, _ := other.counts(one, all); code == "" {
+				count(person)
 			}
 		}
 	}
 	for _, vote := range in.Votes {
-		if vote.Outcome == said && vote.Actor.Person != "" && !counted[vote.Actor.Person] && in.stillMay(vote) {
-			counted[vote.Actor.Person] = true
-			v.With = append([]string{vote.Actor.Person}, v.With...)
+		if vote.Outcome == said && in.stillMay(vote) && !otherwise(all, vote.Actor.Person, vote.claim()) {
+			count(vote.Actor.Person)
 		}
 	}
 	v.Have, v.Need = len(counted), in.needed(said)
@@ -192,26 +199,61 @@ func (in Input) tally(said Outcome, claims []claim) Verdict {
 		v.Text = fmt.Sprintf("%s counts as %d of %d; %s more must say the same", v.ByName, v.Have, v.Need, people(v.Need-v.Have))
 		return v
 	}
-	return in.grant(v)
+	return in.grant(last, v)
 }
 
-// grant settles for how long, and with what reason.
-func (in Input) grant(v Verdict) Verdict {
-	if in.Ticket.Fault != nil && v.Said == Approved {
-		return refuse(v, ConditionFailed, "the duration or the reason could not be worked out: "+in.Ticket.Fault.Error())
+// counts tells whether a claim counts, whose it is, and that they did not change their mind since.
+func (in Input) counts(c claim, all []voice) (person string, code Code, text string) {
+	if person, code, text = in.may(c); code == "" && otherwise(all, person, c) {
+		return person, SaidOtherwise, fmt.Sprintf("%s has said the opposite since", name(c.by))
 	}
-	v.Reason = in.Ticket.Reason
-	if in.Terms.ReasonRequired && v.Reason == "" {
-		return refuse(v, NoReason, "the policy asks for a reason, and the ticket gives none")
+	return person, code, text
+}
+
+// grant settles for how long, and with what reason. Both are as they stood at the claim, or as somebody who counts set
+// them since. What anybody else set before it is nobody's choice: a duration like that is refused, a reason is none.
+func (in Input) grant(c claim, v Verdict) Verdict {
+	before, after := in.Ticket.split(c)
+	counts := func(step connectors.Step) bool {
+		person, code, _ := in.person(claim{by: step.By})
+		return step.By.Ours || code == "" && slices.Contains(v.With, person)
 	}
+	seen, chosen := Ticket(in.Ticket.Snapshot), Ticket(in.Ticket.Snapshot)
+	without(seen, after, counts)
+	without(chosen, slices.Concat(before, after), counts)
 	if v.Said == Approved {
-		granted, err := in.Terms.Durations.Grant(in.Ticket.Once, in.Ticket.Length)
-		if err != nil {
-			return refuse(v, DurationRefused, "the duration is not one the policy allows: "+err.Error())
+		if v = in.howLong(seen, chosen, v); v.Outcome == Refused {
+			return v
 		}
-		v.Once, v.Length, v.Cut = granted.Once, granted.Length, granted.Cut
+	}
+	reason, err := in.Ticket.Reason(seen)
+	if err != nil && v.Said == Approved {
+		return refuse(v, ConditionFailed, "the reason could not be worked out: "+err.Error())
+	}
+	if own, err := in.Ticket.Reason(chosen); err == nil && own == reason {
+		v.Reason = reason
+	}
+	if in.Terms.ReasonRequired && v.Reason == "" {
+		return refuse(v, NoReason, "the policy asks for a reason, and the ticket gives none by those who decide")
 	}
 	v.Outcome = v.Said
+	return v
+}
+
+// howLong settles for how long access is given.
+func (in Input) howLong(seen, chosen map[string]any, v Verdict) Verdict {
+	once, length, err := in.Ticket.Duration(seen)
+	if err != nil {
+		return refuse(v, ConditionFailed, "the duration could not be worked out: "+err.Error())
+	}
+	if theirs, own, err := in.Ticket.Duration(chosen); err != nil || theirs != once || own != length {
+		return refuse(v, DurationRefused, "the duration was chosen by somebody who does not decide; somebody who does must choose it")
+	}
+	granted, err := in.Terms.Durations.Grant(once, length)
+	if err != nil {
+		return refuse(v, DurationRefused, "the duration is not one the policy allows: "+err.Error())
+	}
+	v.Once, v.Length, v.Cut = granted.Once, granted.Length, granted.Cut
 	return v
 }
 
@@ -219,9 +261,9 @@ func (in Input) grant(v Verdict) Verdict {
 func (in Input) needed(said Outcome) int {
 	n := max(in.Terms.Quorum, 1)
 	if said == Denied && !in.Terms.DenyByQuorum {
-		return 1
+		n = 1
 	}
-	if said == Approved && in.Edited {
+	if in.Edited {
 		n = max(n, 2)
 	}
 	return n
@@ -254,19 +296,20 @@ func (in Input) revocation(c claim, v Verdict) Verdict {
 	if code != "" {
 		return refuse(v, code, text)
 	}
-	if ok, err := in.Admit(*in.Terms.Revoke, in.actor(c), Ticket(in.Ticket.Snapshot)); err != nil || !ok {
+	if ok, err := in.among(*in.Terms.Revoke, c, in.actor(c)); err != nil || !ok {
 		return refuse(v, NotAnApprover, fmt.Sprintf("%s is not among those who may take access back (policy %s)", name(c.by), in.Terms.Name))
 	}
 	v.Outcome = Revoked
 	return v
 }
 
-// stillMay looks again at somebody who answered before.
+// stillMay looks again at somebody who answered before where there is no ticket: conditions see the one that is judged.
 func (in Input) stillMay(vote Vote) bool {
-	if vote.Actor.Person == in.Requester || slices.Contains(in.Aliases, vote.Actor.Account) {
+	who := vote.Actor
+	if who.Person == "" || who.Person == in.Requester || in.alias(connectors.Person{Account: who.Account, Mail: who.Mail}) {
 		return false
 	}
-	ok, err := in.admitted(vote.Actor, vote.At)
+	ok, err := in.admitted(vote.claim(), who)
 	return err == nil && ok
 }
 

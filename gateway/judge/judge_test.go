@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -38,11 +39,12 @@ func approvedByKim() Input {
 	}
 	return Input{
 		Now: noon.Add(time.Minute), Opened: noon.Add(-time.Hour), Waiting: true, Requester: "ana", Aliases: []string{`CORP\ana`, "ana@corp.example"},
-		Terms: mapping.Terms{Name: "approvers", Quorum: 1, Matters: []string{"summary", "description"},
+		Terms: mapping.Terms{Name: "approvers", Quorum: 1,
 			Approvers: mapping.Approvers{People: []string{"kim", "lee"}, Groups: []string{"security"}}},
 		Admit: byName,
 		Ticket: Evidence{
-			Link: "lnk-1", Key: "k1", RefID: "100", Baseline: Content(snapshot, []string{"summary", "description"}), Snapshot: snapshot, Holds: byStatus,
+			Link: "lnk-1", Key: "k1", RefID: "100", Baseline: Content(snapshot, []string{"summary", "description"}), Snapshot: snapshot, Matters: []string{"summary", "description"},
+			Holds: byStatus, Duration: byHours, Reason: byWords,
 			Movers: map[string]Mover{"acc-kim": {Person: "kim"}, "acc-lee": {Person: "lee"}, "acc-max": {Person: "max"}, "acc-ana": {Person: "ana"}},
 		},
 	}
@@ -51,6 +53,24 @@ func approvedByKim() Input {
 func byStatus(ticket map[string]any) (mapping.Verdict, error) {
 	status := ticket["status"]
 	return mapping.Verdict{Approved: status == "Approved", Denied: status == "Declined", Revoked: status == "Revoked"}, nil
+}
+
+// byHours reads the hours chosen off a field, "once", or nothing.
+func byHours(ticket map[string]any) (once bool, length time.Duration, err error) {
+	text, _ := ticket["fields"].(map[string]any)["hours"].(string)
+	if text == "" || text == "once" {
+		return text == "once", 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	return false, time.Duration(n) * time.Hour, err
+}
+
+func byWords(ticket map[string]any) (string, error) {
+	text, _ := ticket["fields"].(map[string]any)["words"].(string)
+	if text == "unreadable" {
+		return "", errors.New("odd")
+	}
+	return text, nil
 }
 
 // byName is an independent reading of who is named.
@@ -242,7 +262,7 @@ func TestJudge(t *testing.T) {
 			in.Edited = true
 			status(in, "Declined")
 			history(in, move("1", "acc-kim", "Open", "Declined"))
-		}, Denied, ""},
+		}, Counted, ""},
 
 		{"within hours", func(in *Input) { in.Terms.Hours = office(t) }, Approved, ""},
 		{"outside hours", func(in *Input) {
@@ -267,19 +287,19 @@ func TestJudge(t *testing.T) {
 			in.Terms.Deadline = &mapping.Deadline{Deputy: &mapping.Deputy{After: time.Hour + time.Second, Approvers: mapping.Approvers{People: []string{"max"}}}}
 			history(in, move("1", "acc-max", "Open", "Approved"))
 		}, Refused, NotAnApprover},
-		{"reason wanted and given", func(in *Input) { in.Terms.ReasonRequired, in.Ticket.Reason = true, "known tool" }, Approved, ""},
+		{"reason wanted and given", func(in *Input) { in.Terms.ReasonRequired, in.Ticket.Snapshot.Fields["words"] = true, "known tool" }, Approved, ""},
 		{"reason wanted and not given", func(in *Input) { in.Terms.ReasonRequired = true }, Refused, NoReason},
 		{"duration allowed", func(in *Input) {
 			in.Terms.Durations = &mapping.Durations{Max: 2 * time.Hour}
-			in.Ticket.Length = time.Hour
+			in.Ticket.Snapshot.Fields["hours"] = "1"
 		}, Approved, ""},
 		{"duration not among those allowed", func(in *Input) {
 			in.Terms.Durations = &mapping.Durations{Allowed: []mapping.Granted{{Length: time.Hour}}}
-			in.Ticket.Length = 2 * time.Hour
+			in.Ticket.Snapshot.Fields["hours"] = "2"
 		}, Refused, DurationRefused},
-		{"duration unreadable", func(in *Input) { in.Ticket.Fault = errors.New("odd") }, Refused, ConditionFailed},
+		{"duration unreadable", func(in *Input) { in.Ticket.Snapshot.Fields["hours"] = "some" }, Refused, ConditionFailed},
 		{"duration unreadable is no matter in a denial", func(in *Input) {
-			in.Ticket.Fault = errors.New("odd")
+			in.Ticket.Snapshot.Fields["hours"] = "some"
 			status(in, "Declined")
 			history(in, move("1", "acc-kim", "Open", "Declined"))
 		}, Denied, ""},
@@ -416,7 +436,7 @@ func TestDurationIsCutToThePolicysMaximum(t *testing.T) {
 	t.Parallel()
 	in := approvedByKim()
 	in.Terms.Durations = &mapping.Durations{Max: time.Hour}
-	in.Ticket.Length = 3 * time.Hour
+	in.Ticket.Snapshot.Fields["hours"] = "3"
 	if got := Judge(in); got.Length != time.Hour || !got.Cut || got.Outcome != Approved {
 		t.Errorf("got %+v, want an hour, cut", got)
 	}

@@ -163,7 +163,7 @@ var (
 	}
 	codes = []string{
 		"NotOurs", "MarkChanged", "ContentChanged", "ConditionFailed", "NoMover", "OwnAccount", "Automation", "UnknownMover", "UnknownRequester", "SelfApproval",
-		"NotAnApprover", "OutOfHours", "Late", "NoReason", "DurationRefused", "AlreadyDecided", "Ended", "NothingGranted", "NotRevocable",
+		"SaidOtherwise", "NotAnApprover", "OutOfHours", "Late", "NoReason", "DurationRefused", "AlreadyDecided", "Ended", "NothingGranted", "NotRevocable",
 	}
 )
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/mapping"
@@ -24,6 +23,7 @@ const (
 	UnknownMover     Code = "unknown_mover"     // the account is no known person's
 	UnknownRequester Code = "unknown_requester" // the requester is no known person
 	SelfApproval     Code = "self_approval"     // the requester did it
+	SaidOtherwise    Code = "said_otherwise"    // the same person said the opposite since
 	NotAnApprover    Code = "not_an_approver"   // the policy does not name the person
 	OutOfHours       Code = "out_of_hours"      // done outside the policy's hours
 	Late             Code = "late"              // done after the policy's deadline
@@ -44,7 +44,7 @@ func (in Input) ticketFault() (Code, string) {
 	case s.Key != in.Ticket.Key:
 		return MarkChanged, "the mark by which Drawbridge knows this ticket was changed or removed"
 	case in.Waiting && in.edited():
-		return ContentChanged, "the ticket no longer says what was asked for: " + strings.Join(in.Terms.Matters, ", ") + " must be as they were, and the decision made anew"
+		return ContentChanged, "the ticket no longer says what was asked for: " + strings.Join(in.Ticket.Matters, ", ") + " must be as they were, and the decision made anew"
 	default:
 		return "", ""
 	}
@@ -52,7 +52,7 @@ func (in Input) ticketFault() (Code, string) {
 
 // edited compares the ticket with what it said when we first read it, and before that with its history.
 func (in Input) edited() bool {
-	s, matters := in.Ticket.Snapshot, in.Terms.Matters
+	s, matters := in.Ticket.Snapshot, in.Ticket.Matters
 	if in.Ticket.Baseline == "" {
 		return Edited(s.History, matters)
 	}
@@ -76,7 +76,7 @@ func (in Input) may(c claim) (person string, code Code, text string) {
 	if in.Terms.Hours != nil && (c.at.IsZero() || !in.Terms.Hours.Open(c.at)) {
 		return person, OutOfHours, fmt.Sprintf("it was done outside the hours of the policy %s", in.Terms.Name)
 	}
-	ok, err := in.admitted(in.actor(c), c.at)
+	ok, err := in.admitted(c, in.actor(c))
 	if err != nil {
 		return person, ConditionFailed, "the policy's condition could not be worked out: " + err.Error()
 	}
@@ -110,38 +110,53 @@ func (in Input) actor(c claim) mapping.Actor {
 }
 
 // admitted asks the policy: the approvers, and from their time on the deputies.
-func (in Input) admitted(actor mapping.Actor, at time.Time) (bool, error) {
-	ticket := Ticket(in.Ticket.Snapshot)
-	ok, err := in.Admit(in.Terms.Approvers, actor, ticket)
+func (in Input) admitted(c claim, actor mapping.Actor) (bool, error) {
+	ok, err := in.among(in.Terms.Approvers, c, actor)
 	if ok || err != nil {
 		return ok, err
 	}
-	if d := in.Terms.Deadline; d != nil && d.Deputy != nil && !at.Before(in.Opened.Add(d.Deputy.After)) {
-		return in.Admit(d.Deputy.Approvers, actor, ticket)
+	if d := in.Terms.Deadline; d != nil && d.Deputy != nil && !c.at.Before(in.Opened.Add(d.Deputy.After)) {
+		return in.among(d.Deputy.Approvers, c, actor)
 	}
 	return false, nil
 }
 
-// alias catches a requester who is unresolved, or joined to somebody else, but whose own account or address it is.
+// among tells whether somebody is one of the approvers named. A condition on the ticket must hold for the ticket as it
+// stood at the claim, and as we wrote it: nobody gets the right by an edit, before or after.
+func (in Input) among(a mapping.Approvers, c claim, actor mapping.Actor) (bool, error) {
+	ok, err := in.Admit(a, actor, in.Ticket.when(c))
+	if !ok || err != nil {
+		return false, err
+	}
+	return in.Admit(a, actor, in.Ticket.written(c))
+}
+
+// alias catches a requester who is unresolved, or joined to somebody else, but whose own account or address it is. One
+// who is unresolved is also whoever bears the same name in another domain.
 func (in Input) alias(by connectors.Person) bool {
-	return slices.ContainsFunc(in.Aliases, func(n string) bool {
-		return n != "" && (strings.EqualFold(n, by.Account) || strings.EqualFold(n, by.Mail))
+	return slices.ContainsFunc(in.Aliases, func(known string) bool {
+		return slices.ContainsFunc([]string{by.Account, by.Mail}, func(own string) bool {
+			if in.Requester == "" {
+				known, own = login(known), login(own)
+			}
+			return known != "" && strings.EqualFold(known, own)
+		})
 	})
+}
+
+// login is an account or an address without its domain: of CORP\kim and of kim@corp.example it is kim.
+func login(account string) string {
+	account = account[strings.LastIndex(account, `\`)+1:]
+	account, _, _ = strings.Cut(account, "@")
+	return account
 }
 
 // editedAround tells whether a claim was made on a ticket that said something else than we wrote, or somebody else than
 // us edited what matters after it.
 func (in Input) editedAround(c claim) bool {
-	history := in.Ticket.Snapshot.History
-	before := slices.IndexFunc(history, func(step connectors.Step) bool { return step.At.After(c.at) })
-	if before < 0 {
-		before = len(history)
-	}
-	if c.step >= 0 {
-		before = c.step
-	}
-	return Edited(history[:before], in.Terms.Matters) || slices.ContainsFunc(history[before:], func(step connectors.Step) bool {
-		return !step.By.Ours && slices.Contains(in.Terms.Matters, step.Field)
+	before, after := in.Ticket.split(c)
+	return Edited(before, in.Ticket.Matters) || slices.ContainsFunc(after, func(step connectors.Step) bool {
+		return !step.By.Ours && slices.Contains(in.Ticket.Matters, step.Field)
 	})
 }
 

@@ -16,7 +16,7 @@ import (
 
 // evidence gathers what the judgement looks at.
 func (g *Gateway) evidence(ctx context.Context, tx *store.Tx, d *dossier, groups groupsOf) (judge.Input, error) {
-	in := judge.Input{Now: g.now(), Opened: d.caze.OpenedAt, Waiting: d.caze.State == caseOpen, Edited: d.caze.EditedBody}
+	in := judge.Input{Opened: d.caze.OpenedAt, Waiting: d.caze.State == caseOpen, Edited: d.caze.EditedBody}
 	var err error
 	if d.value, err = g.openingEvent(ctx, tx, d); err != nil {
 		return in, err

@@ -167,7 +167,7 @@ func (m *memory) judge(r int, link store.Link, f *flight) bool {
 		m.w.broken("policy: %v", err)
 		return true
 	}
-	in := judge.Input{Now: m.w.clockOf(r), Opened: c.OpenedAt, Waiting: c.State == caseOpen, Terms: terms,
+	in := judge.Input{Opened: c.OpenedAt, Waiting: c.State == caseOpen, Terms: terms,
 		Requester: m.person(c.requester.Name), Aliases: []string{c.requester.Account, c.requester.Mail},
 		Admit: func(a mapping.Approvers, actor mapping.Actor, ticket map[string]any) (bool, error) {
 			return a.Admit(ctx, actor, c.opening, ticket)

@@ -2,8 +2,10 @@
 // desk's approval that is complete, is only a claim: somebody did that. Judge looks at the evidence as fetched, finds
 // who did what, and asks whether these people may decide this case, by the policy the case opened with.
 //
-// Everything here is a pure function over values: no clock, no database, no calls. What cannot be established with
-// certainty is refused. Nothing else in Drawbridge may decide.
+// Everything here is a pure function over values: no clock, no database, no calls. Hours and deadlines are judged by the
+// time the desk gives a claim, not by when it is judged; whether the source still takes a decision is told by Waiting, and in
+// the end by the source's answer to the post. What cannot be established with certainty is refused. Nothing else in
+// Drawbridge may decide.
 //
 // Read judge.go for the course of a judgement, claims.go for how claims are found in a ticket, who.go for whether one
 // claim is valid, and evidence.go for what a ticket looks like to expressions.
@@ -20,9 +22,8 @@ import (
 
 // Input is all a judgement may look at.
 type Input struct {
-	Now       time.Time
 	Opened    time.Time // when the case opened; deadlines count from here
-	Waiting   bool      // the source still waits: no decision is recorded and the request has not ended
+	Waiting   bool      // the source still waits, as far as we were told: no decision is recorded and the request has not ended
 	Decided   *Decided  // the decision there is, nil while there is none
 	Edited    bool      // the body the case opened with was edited in quarantine: one person is not enough
 	Requester string    // the person who asks, "" when unresolved

@@ -38,7 +38,7 @@ func approvedByKim() Input {
 		History: []connectors.Step{move("1", "acc-kim", "Open", "Approved")},
 	}
 	return Input{
-		Now: noon.Add(time.Minute), Opened: noon.Add(-time.Hour), Waiting: true, Requester: "ana", Aliases: []string{`CORP\ana`, "ana@corp.example"},
+		Opened: noon.Add(-time.Hour), Waiting: true, Requester: "ana", Aliases: []string{`CORP\ana`, "ana@corp.example"},
 		Terms: mapping.Terms{Name: "approvers", Quorum: 1,
 			Approvers: mapping.Approvers{People: []string{"kim", "lee"}, Groups: []string{"security"}}},
 		Admit: byName,

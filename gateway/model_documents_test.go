@@ -31,6 +31,7 @@ decision:
   approved: ticket.status in ["Approved", "Granted"]
   denied: ticket.status == "Declined"
   revoked: ticket.status == "Revoked"
+  duration: ticket.fields.hours ?? ""
   policy: %[1]s
 settle:
   approved: {status: Approved}

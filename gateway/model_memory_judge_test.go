@@ -232,7 +232,7 @@ func (m *memory) heed(c *memoryCase, link store.Link, terms mapping.Terms, v jud
 		c.revoked = true
 		m.post(c, link, store.Decision{Outcome: string(connectors.Denied), By: v.By}, connectors.Revoke)
 	default:
-		m.decide(c, link, store.Decision{LinkID: link.ID, Outcome: string(v.Outcome), By: v.By, Origin: originDesk, Claim: v.Claim})
+		m.decide(c, link, store.Decision{LinkID: link.ID, Outcome: string(v.Outcome), By: v.By, Origin: originDesk, Claim: v.Claim, Length: v.Length})
 	}
 }
 
@@ -259,7 +259,7 @@ func (m *memory) decide(c *memoryCase, link store.Link, d store.Decision) {
 
 func (m *memory) post(c *memoryCase, link store.Link, d store.Decision, kind connectors.ActionKind) {
 	m.addDelivery(c, owed(store.Delivery{Connection: simTool, Lane: c.ID, DecisionID: d.ID}, connectors.Action{Kind: kind, Decision: &connectors.Decision{
-		RequestID: c.RequestID, Outcome: connectors.Outcome(d.Outcome), By: connectors.Person{Account: d.By}, Ticket: connectors.Ref{ID: link.RefID, Key: link.RefKey},
+		RequestID: c.RequestID, Outcome: connectors.Outcome(d.Outcome), By: connectors.Person{Account: d.By}, Duration: connectors.Duration{Length: d.Length}, Ticket: connectors.Ref{ID: link.RefID, Key: link.RefKey},
 	}}))
 }
 

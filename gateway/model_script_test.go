@@ -71,7 +71,7 @@ const (
 
 // weights say how often each kind is drawn.
 var weights = map[opKind]int{
-	opAsk: 1, opHear: 6, opPlan: 5, opWork: 12, opStart: 6, opProceed: 12, opStop: 4, opPass: 10, opSkew: 2, opMove: 26, opEdit: 2,
+	opAsk: 1, opHear: 6, opPlan: 5, opWork: 12, opStart: 6, opProceed: 12, opStop: 4, opPass: 10, opSkew: 2, opMove: 26, opEdit: 3,
 	opAnswer: 8, opClone: 1, opUnmark: 1, opHook: 8, opDropHook: 3, opForge: 2, opFault: 6, opWatch: 4, opTimers: 3, opReplay: 2,
 	opRegroup: 2, opElsewhere: 1, opTell: 3, opLand: 3, opSettled: 8,
 }
@@ -244,7 +244,11 @@ func (w *simWorld) people(o op) {
 		if who == "ours" {
 			who = "max" // the bridge itself edits only as it is told to
 		}
-		t.edit(who, []string{"summary", "description"}[o.c%2], []string{"something else", t.text["summary"] + "!", "ana asks"}[o.c/2%3])
+		if o.c%3 == 2 {
+			t.edit(who, "hours", []string{"1h", "2h", "8h"}[o.c/3%3])
+			return
+		}
+		t.edit(who, []string{"summary", "description"}[o.c%3], []string{"something else", t.text["summary"] + "!", "ana asks"}[o.c/3%3])
 	case opAnswer:
 		switch {
 		case len(t.approvals) == 0:

@@ -129,6 +129,8 @@ func (w *simWorld) checkPost(r *simRequest, d connectors.Decision) {
 		w.broken("%s was posted for a ticket that is not the request's: %v", d.Outcome, d.Ticket)
 	case !slices.Contains(r.basis[string(d.Outcome)], d.By.Account):
 		w.broken("%s was posted on the word of %s, which was never enough (it was on that of %v)", d.Outcome, d.By.Account, r.basis[string(d.Outcome)])
+	case d.Outcome == connectors.Approved && d.Duration.Length > 0 && !t.choseHours(d.Duration.Length):
+		w.broken("%s was posted, and nobody who approved chose that", d.Duration.Length)
 	}
 }
 

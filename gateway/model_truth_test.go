@@ -172,6 +172,28 @@ func (p simPolicy) needed(said string) int {
 	return p.quorum
 }
 
+// choseHours tells whether somebody who ever approved by right, on any ticket of the request, wrote that duration on this.
+func (t *simTicket) choseHours(length time.Duration) bool {
+	return slices.ContainsFunc(t.acts, func(a simAct) bool {
+		chosen, err := time.ParseDuration(a.to)
+		return a.field == "hours" && err == nil && chosen == length && t.approvedBy(a.who)
+	})
+}
+
+func (t *simTicket) approvedBy(who string) bool {
+	return slices.ContainsFunc(t.desk.w.tickets, func(other *simTicket) bool {
+		_, words := other.words()
+		return other.request == t.request && slices.ContainsFunc(words, func(v word) bool {
+			return v.who == who && v.said == "approved" && t.mayDecide(who, v.at)
+		})
+	})
+}
+
+// meddled tells whether somebody else than these chose a duration.
+func (t *simTicket) meddled(people []string) bool {
+	return slices.ContainsFunc(t.acts, func(a simAct) bool { return a.field == "hours" && !slices.Contains(people, a.who) })
+}
+
 // weigh notes every outcome that is right at this moment, with those on whose word: the last who said so, and all
 // others together being enough.
 func (w *simWorld) weigh(r *simRequest) {
@@ -285,6 +307,9 @@ func (w *simWorld) standing(r *simRequest, tickets []*simTicket) string {
 					people = append(people, voices...)
 				}
 			}
+		}
+		if says == "approved" && t.meddled(people) {
+			continue // it may be refused
 		}
 		slices.Sort(people)
 		if len(slices.Compact(people)) >= simPolicies[w.shape.Policy].needed(says) {

@@ -101,7 +101,7 @@ type simTicket struct {
 	ours        bool
 	request     *simRequest // nil for a clone
 	status      string
-	text        map[string]string // summary, description, priority
+	text        map[string]string // summary, description, priority, hours
 	steps       []connectors.Step
 	acts        []simAct
 	asked       int // how often the desk asked for approval
@@ -269,6 +269,7 @@ func (d *simDesk) Fetch(_ context.Context, ref connectors.Ref) (s connectors.Sna
 		s = connectors.Snapshot{
 			Ref: t.ref(), Key: t.mark, Ours: t.ours, Status: t.status, Category: "of " + t.status,
 			Summary: t.text["summary"], Description: t.text["description"], Priority: t.text["priority"],
+			Fields:  map[string]any{"hours": t.text["hours"]},
 			History: slices.Clone(t.steps), Approvals: slices.Clone(t.approvals),
 		}
 	})

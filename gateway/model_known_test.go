@@ -26,6 +26,8 @@ func moves(who string, ticket int, status string) op {
 
 func edits(who string, ticket int) op { return op{opEdit, ticket, somebody(who), 0} }
 
+func chooses(who string, ticket, hours int) op { return op{opEdit, ticket, somebody(who), 2 + 3*hours} }
+
 func starts(connection string) op { return op{kind: opStart, b: slices.Index(simConns, connection)} }
 
 func proceeds(n int) op { return op{kind: opProceed, b: n} }
@@ -66,6 +68,11 @@ func TestKnownScripts(t *testing.T) {
 		{"three on two tickets", "three", true, []op{
 			moves("kim", 0, "Approved"), moves("max", 0, "Open"), moves("lee", 0, "Approved"), arrives, moves("dan", 1, "Approved"), arrives,
 		}, connectors.Approved},
+		{"three, one of whom said no on the other ticket, unheard", "three", true, []op{
+			moves("kim", 0, "Approved"), moves("max", 0, "Open"), moves("lee", 0, "Approved"), moves("max", 0, "Open"), moves("kim", 1, "Declined"), moves("dan", 0, "Approved"),
+		}, connectors.Pending},
+		{"the requester chose the duration", "one", false, []op{chooses("ana", 0, 2), moves("kim", 0, "Approved")}, connectors.Pending},
+		{"the requester changed the duration after it was approved", "one", false, []op{chooses("kim", 0, 0), moves("kim", 0, "Approved"), chooses("ana", 0, 2)}, connectors.Approved},
 		{"nobody decided in time", "late", false, []op{passes(longer), passes(longer)}, connectors.Denied},
 		{"decided in time and read too late", "late", false, []op{moves("kim", 0, "Approved"), passes(longer), passes(longer)}, connectors.Approved},
 		{"taken back before it was granted", "back", false, []op{

@@ -39,8 +39,9 @@ func (g *Gateway) Show(ctx context.Context, id string) ([]byte, error) {
 }
 
 // ReplayEdited puts a dead delivery to a desk, or a quarantined body, back to work with another content. Both are
-// marked for good. A body keeps its identity: the RequestId and the tenant it now carries must stand in the body as it
-// came in, and a decision in its case takes a second person. A decision is never edited.
+// marked for good. A body keeps its identity: the RequestId and the tenant it now carries must stand in the same fields
+// of the body as it came in, and a decision in its case takes a second person. A decision is never edited, and nothing
+// is edited into a decision or the end of a request.
 func (g *Gateway) ReplayEdited(ctx context.Context, id string, content []byte, who, why string) (Replayed, error) {
 	d, err := g.store.Delivery(ctx, id)
 	if err == nil {
@@ -189,8 +190,11 @@ func (g *Gateway) takeBody(ctx context.Context, q store.Quarantined, body []byte
 		if reason := c.wrongTenant(e); reason != "" {
 			return Replayed{Again: reason}, nil
 		}
-		if edited && (!stands(q.Body, e.RequestID) || !stands(q.Body, e.Tenant)) {
-			return Replayed{}, errors.New("an edit keeps the identity: RequestId and tenant must stand in the body as it came in")
+		switch {
+		case edited && !editable(e):
+			return Replayed{}, errEditDecides
+		case edited && !keeps(q.Body, body, e):
+			return Replayed{}, errEditIdentity
 		}
 		arrivals[i] = arrival(c, r, e)
 		arrivals[i].Event.Edited = edited
@@ -211,13 +215,4 @@ func (g *Gateway) takeBody(ctx context.Context, q store.Quarantined, body []byte
 			Content: map[string]any{"quarantine": q.ID, "reason": q.Reason, "edited": edited, "before": digestOf(q.Body), "after": digestOf(body), "who": who, "why": why}})
 	})
 	return out, err
-}
-
-// stands tells whether an identity stands in a body, as it is or as JSON writes it. An empty one is no claim.
-func stands(body []byte, id string) bool {
-	if id == "" {
-		return true
-	}
-	asJSON, err := json.Marshal(id)
-	return bytes.Contains(body, []byte(id)) || (err == nil && bytes.Contains(body, asJSON[1:len(asJSON)-1]))
 }

@@ -769,9 +769,33 @@ func TestHostileAdministration(t *testing.T) {
 			refused(h, "the edit", edit(h, d.ID, func(a map[string]any) { a["key"] = "aaaaaaaaaaaaaaaa" }))
 		}, nil},
 		{"edited quarantine under another RequestId", func(h *scene) {
-			q := quarantined(h, `{"RequestId": "r-bad`)
-			_, err := h.bridge.gateway.ReplayEdited(h.ctx, q, []byte(decisionEvent(h.id, demoTenant)), "mallory", "")
-			refused(h, "the edit", err)
+			refused(h, "the edit", editBody(h, `{"EventType":"URM_Native_Ticket_Created","RequestId":"r-other","TenantId":"`+demoTenant+`" broken`, requestEvent(h.id, demoTenant)))
+		}, nil},
+		{"edited quarantine under a RequestId that the reason names", func(h *scene) {
+			refused(h, "the edit", editBody(h, `{"EventType":"URM_Native_Ticket_Created","RequestId":"r-other","Reason":"as in `+h.id+`","TenantId":"`+demoTenant+`" broken`, requestEvent(h.id, demoTenant)))
+		}, nil},
+		{"edited quarantine under a RequestId that was pasted into the reason", func(h *scene) {
+			body := `{"EventType":"URM_Native_Ticket_Created","Reason":"x","RequestId":"` + h.id + `","z":"" broken","RequestId":"r-other","TenantId":"` + demoTenant + `"}`
+			refused(h, "the edit", editBody(h, body, requestEvent(h.id, demoTenant)))
+		}, nil},
+		{"edited quarantine under a part of its RequestId", func(h *scene) {
+			refused(h, "the edit", editBody(h, `{"EventType":"URM_Native_Ticket_Created","RequestId":"`+h.id+`-2","TenantId":"`+demoTenant+`" broken`, requestEvent(h.id, demoTenant)))
+		}, nil},
+		{"edited quarantine under another tenant", func(h *scene) {
+			refused(h, "the edit", editBody(h, `{"EventType":"URM_Native_Ticket_Created","RequestId":"`+h.id+`","TenantId":"t-200"}`, requestEvent(h.id, demoTenant)))
+		}, nil},
+		{"quarantine edited into a decision", func(h *scene) {
+			body := `{"EventType":"URM_Native_Ticket_Created","RequestId":"` + h.id + `","TenantId":"` + demoTenant + `" broken`
+			refused(h, "the edit", editBody(h, body, decisionEvent(h.id, demoTenant)))
+			view, err := h.caseOf(h.id)
+			h.must(err)
+			if view.Decision != nil || view.State != "open" {
+				h.t.Errorf("the case is %s with the decision %+v", view.State, view.Decision)
+			}
+		}, nil},
+		{"a quarantined decision edited", func(h *scene) {
+			body := strings.Replace(decisionEvent(h.id, demoTenant), "Approved", "Denied", 1)
+			refused(h, "the edit", editBody(h, body+" broken", decisionEvent(h.id, demoTenant)))
 		}, nil},
 		{"edited quarantine takes a second person", func(h *scene) {
 			q := quarantined(h, `{"EventType":"URM_Native_Ticket_Created","RequestId":"r-edited","TenantId":"`+demoTenant+`","User":"CORP\\max" broken`)
@@ -792,6 +816,41 @@ func TestHostileAdministration(t *testing.T) {
 			h.move("acc-lee", approvedStatus)
 		}, nil},
 	})
+}
+
+// TestHostileEditAtTheGate: whoever waits at the gate is let through by a decision, and an edit makes none.
+func TestHostileEditAtTheGate(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	h := &scene{check: c, t: t}
+	id, _, err := c.askAtTheGate()
+	must(t, err)
+	for _, kind := range []string{"RequestApproved", "RequestRejected", "RequestExpired"} {
+		_, _, text := c.send1(t, "/in/apono-gate", `{"event_type":"?","data":{"id":"`+id+`"} broken`, "application/json", func(r *http.Request) {
+			r.Header.Set("Authorization", "Bearer "+c.hookPassword)
+		})
+		var a gateway.Accepted
+		must(t, json.Unmarshal([]byte(text), &a))
+		_, err = c.bridge.gateway.ReplayEdited(c.ctx, a.Quarantine, []byte(`{"event_type":"`+kind+`","data":{"id":"`+id+`"}}`), "mallory", "")
+		if err == nil || !strings.Contains(err.Error(), "neither decide nor end") {
+			h.t.Errorf("%s: got %v, want a refusal", kind, err)
+		}
+		must(t, c.answered(id, "pending"))
+	}
+}
+
+func requestEvent(id, tenant string) string {
+	return `{"EventType":"URM_Native_Ticket_Created","RequestId":"` + id + `","TenantId":"` + tenant + `","User":"CORP\\max"}`
+}
+
+// editBody has a body kept in quarantine and edits it.
+func editBody(h *scene, before, after string) error {
+	h.t.Helper()
+	replayed, err := h.bridge.gateway.ReplayEdited(h.ctx, quarantined(h, before), []byte(after), "mallory", "")
+	if err == nil && replayed.Again != "" {
+		h.t.Errorf("the edit failed of itself: %s", replayed.Again)
+	}
+	return err
 }
 
 // deadTicket makes a request whose ticket Jira refuses.

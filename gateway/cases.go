@@ -31,6 +31,7 @@ type CaseSummary struct {
 	Subject    string            `json:"subject"`
 	Severity   string            `json:"severity,omitempty"`
 	OpenedAt   time.Time         `json:"opened_at"`
+	Edited     bool              `json:"edited,omitempty"` // an operator wrote what its approvers read: one person alone cannot approve it
 }
 
 // CaseView is everything known about one case. Timeline is its record, oldest first: every step explains itself.
@@ -95,6 +96,7 @@ type EventView struct {
 	State      string          `json:"state"`
 	ReceivedAt time.Time       `json:"received_at"`
 	Test       bool            `json:"test,omitempty"`
+	Edited     bool            `json:"edited,omitempty"` // by an operator, in quarantine
 	Normal     json.RawMessage `json:"normal"`
 	Body       string          `json:"body"` // as received; bytes that are no text are replaced
 }
@@ -144,7 +146,7 @@ func (g *Gateway) Cases(ctx context.Context, f store.CaseFilter) (CaseList, erro
 }
 
 func summary(c store.Case) CaseSummary {
-	s := CaseSummary{ID: c.ID, Connection: c.Connection, Tenant: c.Tenant, RequestID: c.RequestID, Kind: c.Kind, State: c.State, Subject: c.Subject, Severity: c.Severity, OpenedAt: c.OpenedAt.UTC()}
+	s := CaseSummary{ID: c.ID, Connection: c.Connection, Tenant: c.Tenant, RequestID: c.RequestID, Kind: c.Kind, State: c.State, Subject: c.Subject, Severity: c.Severity, OpenedAt: c.OpenedAt.UTC(), Edited: c.EditedBody}
 	_ = json.Unmarshal([]byte(c.Requester), &s.Requester) // what cannot be read is shown as nobody
 	return s
 }
@@ -209,7 +211,7 @@ func (v *CaseView) addTimers(ctx context.Context, q store.Queries, id string) er
 func (v *CaseView) addEvents(ctx context.Context, q store.Queries, id string) error {
 	events, err := q.EventsOfCase(ctx, id)
 	for _, e := range events {
-		v.Events = append(v.Events, EventView{ID: e.ID, Kind: e.Kind, State: e.State, ReceivedAt: e.ReceivedAt.UTC(), Test: e.Test, Normal: e.Normal, Body: strings.ToValidUTF8(string(e.Body), "\uFFFD")})
+		v.Events = append(v.Events, EventView{ID: e.ID, Kind: e.Kind, State: e.State, ReceivedAt: e.ReceivedAt.UTC(), Test: e.Test, Edited: e.Edited, Normal: e.Normal, Body: strings.ToValidUTF8(string(e.Body), "\uFFFD")})
 	}
 	return err
 }

@@ -38,10 +38,9 @@ func (g *Gateway) Show(ctx context.Context, id string) ([]byte, error) {
 	return q.Body, nil
 }
 
-// ReplayEdited puts a dead delivery to a desk, or a quarantined body, back to work with another content. Both are
-// marked for good. A body keeps its identity: the RequestId and the tenant it now carries must stand in the same fields
-// of the body as it came in, and a decision in its case takes a second person. A decision is never edited, and nothing
-// is edited into a decision or the end of a request.
+// ReplayEdited puts a dead delivery to a desk, or a quarantined body, back to work with another content. The case is
+// marked for good, and so is its ticket where that was edited: an approval takes a second person. A body keeps its identity: the RequestId and the tenant it now carries must stand in the same fields
+// of the body as it came in. A decision is never edited, and nothing is edited into a decision or the end of a request.
 func (g *Gateway) ReplayEdited(ctx context.Context, id string, content []byte, who, why string) (Replayed, error) {
 	d, err := g.store.Delivery(ctx, id)
 	if err == nil {
@@ -85,9 +84,31 @@ func (g *Gateway) editDelivery(ctx context.Context, d store.Delivery, content []
 		if err := tx.Replay(ctx, d.ID, g.now()); err != nil {
 			return err
 		}
+		if err := g.markEdited(ctx, tx, d, who); err != nil {
+			return err
+		}
 		return tx.Record(ctx, store.Entry{At: g.now(), CaseID: d.CaseID, Kind: "delivery.edited", Subject: d.Connection,
 			Content: map[string]any{"delivery": d.ID, "action": d.Kind, "who": who, "why": why, "before": digestOf(d.Action), "after": digestOf(mustJSON(after))}})
 	})
+}
+
+// markEdited notes for good that approvers may read what an operator wrote, and says so where they read it.
+func (g *Gateway) markEdited(ctx context.Context, tx *store.Tx, d store.Delivery, who string) error {
+	if d.CaseID == "" {
+		return nil
+	}
+	if err := tx.MarkEdited(ctx, d.CaseID); err != nil {
+		return err
+	}
+	link, err := tx.Link(ctx, d.LinkID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return g.comment(ctx, tx, d.CaseID, link, purposeTicket, d.ID+"edited",
+		fmt.Sprintf("%s edited by hand what Drawbridge wrote here (%s), so this ticket may not say what was asked for. One person alone can therefore not approve it.", who, d.Kind))
 }
 
 func unchangeable(d store.Delivery, err error) error {

@@ -28,7 +28,7 @@ type Case struct {
 	Severity   string
 	OpenedAt   time.Time
 	UpdatedAt  time.Time
-	EditedBody bool  // an event of it was edited in quarantine: a decision needs a second person
+	EditedBody bool  // an operator wrote what its approvers read: a body in quarantine, or a ticket; a decision needs a second person
 	NextSeq    int64 // what its next delivery is numbered
 }
 
@@ -55,6 +55,11 @@ func (t *Tx) SaveCase(ctx context.Context, c Case) error {
 		severity = $6, updated_at = $7 WHERE id = $8`,
 		nullable(c.ParentID), text(c.Kind), c.State, text(c.Requester), text(c.Subject), text(c.Severity), millis(c.UpdatedAt), c.ID)
 	return wrap("save case", err)
+}
+
+// MarkEdited notes for good that an operator wrote something its approvers read.
+func (t *Tx) MarkEdited(ctx context.Context, id string) error {
+	return wrap("mark case", t.change(ctx, ErrNotFound, `UPDATE cases SET edited_body = 1 WHERE id = $1`, id))
 }
 
 // Case reads one case.

@@ -768,6 +768,22 @@ func TestHostileAdministration(t *testing.T) {
 			_, d := deadTicket(h)
 			refused(h, "the edit", edit(h, d.ID, func(a map[string]any) { a["key"] = "aaaaaaaaaaaaaaaa" }))
 		}, nil},
+		{"edited ticket takes a second person", func(h *scene) {
+			id, d := deadTicket(h)
+			h.must(edit(h, d.ID, func(a map[string]any) { a["ticket"].(map[string]any)["summary"] = "Ana asks for a new mouse" }))
+			issue, err := h.ticket(id)
+			h.must(err)
+			h.must(h.until(func() error { return h.comment(issue.Key, "mallory edited by hand what Drawbridge wrote here (create)") }))
+			h.must(h.jira.Move(issue.Key, "acc-kim", approvedStatus, nil))
+			h.must(h.until(func() error { return h.comment(issue.Key, "counts as 1 of 2") }))
+			h.must(h.settled())
+			h.must(h.silent(id))
+			view, err := h.caseOf(id)
+			h.must(err)
+			if !view.Edited {
+				h.t.Error("the case does not show that its ticket was edited")
+			}
+		}, nil},
 		{"edited quarantine under another RequestId", func(h *scene) {
 			refused(h, "the edit", editBody(h, `{"EventType":"URM_Native_Ticket_Created","RequestId":"r-other","TenantId":"`+demoTenant+`" broken`, requestEvent(h.id, demoTenant)))
 		}, nil},

@@ -25,7 +25,7 @@ type Input struct {
 	Opened    time.Time // when the case opened; deadlines count from here
 	Waiting   bool      // the source still waits, as far as we were told: no decision is recorded and the request has not ended
 	Decided   *Decided  // the decision there is, nil while there is none
-	Edited    bool      // the body the case opened with was edited in quarantine: one person is not enough
+	Edited    bool      // an operator wrote what the approvers read, in quarantine or on a ticket: one person is not enough
 	Requester string    // the person who asks, "" when unresolved
 	Aliases   []string  // the accounts and addresses the source named the requester by
 	Terms     mapping.Terms

@@ -96,6 +96,7 @@ function showCase(c) {
   const facts = page.querySelector("[data-facts]");
   const fact = (name, value) => { const dd = el("dd"); dd.append(value); facts.append(el("dt", name), dd); };
   fact("State", word(c.state));
+  if (c.edited) fact("Edited", "An operator wrote what its approvers read; one person alone cannot approve it");
   fact("From", c.connection + (c.tenant ? " (tenant " + c.tenant + ")" : ""));
   fact("Request", c.request_id);
   fact("Opened", moment(c.opened_at));

@@ -124,7 +124,8 @@ func digestOf(text []byte) string {
 }
 
 // Replan renders a dead delivery with the rule as it is published now and puts it back to work. It is refused where an
-// attempt may have acted, and where the case has a decision. The link goes on with the new rule and policy.
+// attempt may have acted, and where the case has a decision. A ticket that is opened this way goes on with the new rule
+// and policy.
 func (g *Gateway) Replan(ctx context.Context, id, who, why string) error {
 	return g.store.InTx(ctx, func(tx *store.Tx) error {
 		d, err := tx.Delivery(ctx, id)
@@ -163,6 +164,9 @@ func (g *Gateway) Replan(ctx context.Context, id, who, why string) error {
 			return fmt.Errorf("rule %s now acts at %s, and this delivery is for %s", d.Rule, draft.At, link.Desk)
 		}
 		rendered := action(*draft, link)
+		if rendered.Note != nil {
+			rendered.Note.Key = noteKey(link, d.EventID, d.Rule)
+		}
 		if e.Test {
 			rendered = marked(rendered)
 		}
@@ -172,21 +176,15 @@ func (g *Gateway) Replan(ctx context.Context, id, who, why string) error {
 		if err := tx.Replay(ctx, id, g.now()); err != nil {
 			return err
 		}
-		if err := g.rebind(ctx, tx, link, r); err != nil {
-			return err
+		// Only the delivery that opens a ticket says by which rule and policy the ticket is judged.
+		if draft.Kind == string(connectors.Create) && d.Rule == link.Rule {
+			if err := g.rebind(ctx, tx, link, bound(link, r)); err != nil {
+				return err
+			}
 		}
 		return tx.Record(ctx, store.Entry{At: g.now(), CaseID: d.CaseID, Kind: "delivery.replanned", Subject: d.Connection,
 			Content: map[string]any{"delivery": id, "rule": d.Rule, "from": d.RuleVersion, "to": r.version, "who": who, "why": why}})
 	})
-}
-
-// rebind lets a link go on with another version of its rule, and with the policy that version names.
-func (g *Gateway) rebind(ctx context.Context, tx *store.Tx, link store.Link, r *rule) error {
-	policy := ""
-	if r.Rule().Decision != nil {
-		policy = r.Rule().Decision.Policy
-	}
-	return tx.RebindLink(ctx, link.ID, r.version, policy, r.policyVersion)
 }
 
 // takeBody decodes an edited body in place of a quarantined one.

@@ -81,14 +81,25 @@ func (g *Gateway) moveLink(ctx context.Context, tx *store.Tx, l store.Link, kind
 	case r == nil:
 		return fmt.Errorf("rule %s is no longer published for %s", l.Rule, caze.Connection)
 	default:
-		to.RuleVersion, to.Policy, to.PolicyVersion = r.version, "", 0
-		if r.Rule().Decision != nil {
-			to.Policy, to.PolicyVersion = r.Rule().Decision.Policy, r.policyVersion
-		}
+		to = bound(l, r)
 	}
-	if err := tx.RebindLink(ctx, l.ID, to.RuleVersion, to.Policy, to.PolicyVersion); err != nil {
+	if err := g.rebind(ctx, tx, l, to); err != nil {
 		return err
 	}
 	return tx.Record(ctx, store.Entry{At: g.now(), CaseID: l.CaseID, Kind: "case.moved", Subject: l.Desk, Content: map[string]any{
 		"rule": l.Rule, "rule_from": l.RuleVersion, "rule_to": to.RuleVersion, "policy": to.Policy, "policy_from": l.PolicyVersion, "policy_to": to.PolicyVersion, "who": who, "why": why}})
+}
+
+// bound is a link as it goes on with another version of its rule, and with the policy that version names.
+func bound(l store.Link, r *rule) store.Link {
+	l.RuleVersion, l.Policy, l.PolicyVersion = r.version, "", 0
+	if dec := r.Rule().Decision; dec != nil {
+		l.Policy, l.PolicyVersion = dec.Policy, r.policyVersion
+	}
+	return l
+}
+
+// rebind lets a link go on with the rule and policy versions given.
+func (g *Gateway) rebind(ctx context.Context, tx *store.Tx, from, to store.Link) error {
+	return tx.RebindLink(ctx, to.ID, to.RuleVersion, to.Policy, to.PolicyVersion)
 }

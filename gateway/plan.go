@@ -135,10 +135,15 @@ func (p *plan) owe(in planInput, r *rule, d mapping.Draft) string {
 	}
 	a := action(d, link)
 	if a.Note != nil {
-		a.Note.Key = shortHash(link.ID, in.eventID, r.Rule().Name) // so that a second try after a lost answer finds it
+		a.Note.Key = noteKey(link, in.eventID, r.Rule().Name)
 	}
 	p.add(in, r, link, store.Delivery{Purpose: purposeTicket}, a)
 	return ""
+}
+
+// noteKey is the key of a rule's comment: a second try after a lost answer finds it by that.
+func noteKey(link store.Link, eventID, rule string) string {
+	return shortHash(link.ID, eventID, rule)
 }
 
 // failed owes a delivery born dead, in the lane its action would have had: a rule that fails is never "no match". A

@@ -3,11 +3,15 @@ package main
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira/jirastandin"
 	"github.com/drawbridge-itsm/drawbridge/store"
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
@@ -121,6 +125,47 @@ func TestDeadTicketIsRenderedAnewWithThePublishedRule(t *testing.T) {
 	must(t, c.bridge.gateway.Replan(c.ctx, dead, "admin", "the project was wrong"))
 	issue, err := c.ticket(id)
 	must(t, err)
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+	_, err = c.decided(id, issue.Key, "Approved")
+	must(t, err)
+}
+
+func TestCommentRenderedAnewLeavesItsTicketToItsRule(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	c.edit(t, "Policy", "endpoint-approvers", "people: [kim, lee]", "people: [kim, lee, max]")
+	c.apply(t, "kind: Rule\nname: epm-remark\non: epm\nwhen: event.kind == \"access.requested\"\ncomment: {at: jira, body: hello}\n")
+	c.jira.FailOn("comment", 1, http.StatusBadRequest, nil)
+	id, issue, err := c.request()
+	must(t, err)
+	var dead string
+	must(t, c.until(func() error {
+		view, err := c.caseOf(id)
+		for _, d := range view.Deliveries {
+			if d.Action == "comment" && d.State == store.Dead {
+				dead = d.ID
+				return nil
+			}
+		}
+		return errors.Join(err, fmt.Errorf("deliveries are %+v, want a dead comment", view.Deliveries))
+	}))
+	before, err := c.caseOf(id)
+	must(t, err)
+	must(t, c.bridge.gateway.Replan(c.ctx, dead, "admin", ""))
+	must(t, c.until(func() error { return c.comment(issue.Key, "hello") }))
+	after, err := c.caseOf(id)
+	must(t, err)
+	if diff := cmp.Diff(before.Tickets, after.Tickets); diff != "" {
+		t.Errorf("the ticket goes by something else (-before +after):\n%s", diff)
+	}
+	for i, d := range after.Deliveries {
+		var had, has connectors.Action
+		must(t, json.Unmarshal(before.Deliveries[i].Content, &had))
+		must(t, json.Unmarshal(d.Content, &has))
+		if d.ID == dead && had.Note.Key != has.Note.Key {
+			t.Errorf("the comment has the key %q, want %q as before", has.Note.Key, had.Note.Key)
+		}
+	}
 	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
 	_, err = c.decided(id, issue.Key, "Approved")
 	must(t, err)

@@ -773,7 +773,9 @@ func TestHostileAdministration(t *testing.T) {
 			h.must(edit(h, d.ID, func(a map[string]any) { a["ticket"].(map[string]any)["summary"] = "Ana asks for a new mouse" }))
 			issue, err := h.ticket(id)
 			h.must(err)
-			h.must(h.until(func() error { return h.comment(issue.Key, "mallory edited by hand what Drawbridge wrote here (create)") }))
+			h.must(h.until(func() error {
+				return h.comment(issue.Key, "mallory edited by hand what Drawbridge wrote here (create)")
+			}))
 			h.must(h.jira.Move(issue.Key, "acc-kim", approvedStatus, nil))
 			h.must(h.until(func() error { return h.comment(issue.Key, "counts as 1 of 2") }))
 			h.must(h.settled())

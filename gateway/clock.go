@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/mapping"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
 
@@ -126,7 +127,7 @@ func (g *Gateway) fire(ctx context.Context, tx *store.Tx, t store.Timer) error {
 		// The judgement refuses by the same fault and says so on the ticket.
 		return g.note(ctx, tx, d, "timer.failed", map[string]any{"timer": t.Kind, "error": err.Error()})
 	}
-	if d.terms.Deadline == nil {
+	if passed(d.terms.Deadline, caze.OpenedAt, t, g.now()) {
 		return nil
 	}
 	if t.Kind == store.TimerDeadline {
@@ -145,7 +146,38 @@ func (g *Gateway) fire(ctx context.Context, tx *store.Tx, t store.Timer) error {
 	case store.TimerSecond:
 		return g.openSecond(ctx, tx, d, event)
 	default:
-		return g.expire(ctx, tx, d)
+		return g.expire(ctx, tx, d, t)
+	}
+}
+
+// passed tells a timer that has nothing to do any more: the terms do not name its time, or something that comes after
+// it has come as well, as when nothing ran for a while.
+func passed(d *mapping.Deadline, opened time.Time, t store.Timer, now time.Time) bool {
+	if d == nil {
+		return true
+	}
+	end := opened.Add(d.After)
+	if t.Kind == store.TimerDeadline {
+		return t.Due.Before(end)
+	}
+	if !now.Before(end) {
+		return true
+	}
+	switch t.Kind {
+	case store.TimerDeputy:
+		return d.Deputy == nil || !t.Due.Equal(opened.Add(d.Deputy.After))
+	case store.TimerSecond:
+		return d.Second == nil || !t.Due.Equal(opened.Add(d.Second.After))
+	default:
+		named := false
+		for _, after := range d.Remind {
+			due := opened.Add(after)
+			named = named || due.Equal(t.Due)
+			if due.After(t.Due) && !due.After(now) {
+				return true
+			}
+		}
+		return !named
 	}
 }
 
@@ -243,10 +275,10 @@ func (g *Gateway) unread(ctx context.Context, tx *store.Tx, d dossier, t store.T
 }
 
 // expire applies the policy's safe default.
-func (g *Gateway) expire(ctx context.Context, tx *store.Tx, d dossier) error {
+func (g *Gateway) expire(ctx context.Context, tx *store.Tx, d dossier, t store.Timer) error {
 	now := g.now()
 	if !d.terms.Deadline.Deny {
-		return g.comment(ctx, tx, d.caze.ID, d.link, purposeClock, "deadline", "The time the policy gives for a decision is over, and nobody has decided. The request is left as it is; a decision made on this ticket has no effect any more.")
+		return g.comment(ctx, tx, d.caze.ID, d.link, purposeClock, t.ID, "The time the policy gives for a decision is over, and nobody has decided. The request is left as it is; a decision made on this ticket has no effect any more.")
 	}
 	decision := store.Decision{
 		ID: store.NewID(), CaseID: d.caze.ID, Outcome: string(connectors.Denied), By: "", ByName: "the policy " + d.terms.Name, Origin: originClock,

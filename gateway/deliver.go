@@ -247,7 +247,7 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, results []result) er
 		var err error
 		switch {
 		case r.action.Kind == connectors.Update && r.next.state == stateDelivered:
-			err = g.updated(ctx, tx, r.delivery, r.ended)
+			err = g.updated(ctx, tx, r.delivery)
 		case (r.action.Kind == connectors.Decide || r.action.Kind == connectors.Revoke) && r.next.state != statePending:
 			err = g.posted(ctx, tx, r)
 		}

@@ -178,7 +178,11 @@ func (g *Gateway) Replan(ctx context.Context, id, who, why string) error {
 		}
 		// Only the delivery that opens a ticket says by which rule and policy the ticket is judged.
 		if draft.Kind == string(connectors.Create) && d.Rule == link.Rule {
-			if err := g.rebind(ctx, tx, link, bound(link, r)); err != nil {
+			caze, err := tx.LockCase(ctx, d.CaseID)
+			if err != nil {
+				return err
+			}
+			if err := g.rebind(ctx, tx, caze, link, bound(link, r)); err != nil {
 				return err
 			}
 		}

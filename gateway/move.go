@@ -3,7 +3,10 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
+	"github.com/drawbridge-itsm/drawbridge/mapping"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
 
@@ -83,7 +86,7 @@ func (g *Gateway) moveLink(ctx context.Context, tx *store.Tx, l store.Link, kind
 	default:
 		to = bound(l, r)
 	}
-	if err := g.rebind(ctx, tx, l, to); err != nil {
+	if err := g.rebind(ctx, tx, caze, l, to); err != nil {
 		return err
 	}
 	return tx.Record(ctx, store.Entry{At: g.now(), CaseID: l.CaseID, Kind: "case.moved", Subject: l.Desk, Content: map[string]any{
@@ -99,7 +102,68 @@ func bound(l store.Link, r *rule) store.Link {
 	return l
 }
 
-// rebind lets a link go on with the rule and policy versions given.
-func (g *Gateway) rebind(ctx context.Context, tx *store.Tx, from, to store.Link) error {
-	return tx.RebindLink(ctx, to.ID, to.RuleVersion, to.Policy, to.PolicyVersion)
+// rebind lets a link of an open case go on with other versions of its rule and policy. Its timers become those of the
+// new terms; what has happened by the old ones does not happen again. Where other fields matter now, what the ticket
+// said when it was first read is forgotten, and it is read anew.
+func (g *Gateway) rebind(ctx context.Context, tx *store.Tx, caze store.Case, from, to store.Link) error {
+	if err := tx.RebindLink(ctx, to.ID, to.RuleVersion, to.Policy, to.PolicyVersion); err != nil {
+		return err
+	}
+	d := dossier{caze: caze, link: to}
+	event, err := g.openingEvent(ctx, tx, &d)
+	if err != nil {
+		return err
+	}
+	before, err := g.termsOf(ctx, tx, from, event)
+	if err != nil {
+		return err
+	}
+	if d.terms, err = g.termsOf(ctx, tx, to, event); err != nil {
+		return err
+	}
+	if err := tx.ClearTimers(ctx, to.ID); err != nil {
+		return err
+	}
+	if err := g.setTimers(ctx, tx, to, caze.OpenedAt, event); err != nil {
+		return err
+	}
+	if !slices.Equal(before.Matters, d.terms.Matters) {
+		if err := g.readAnew(ctx, tx, to); err != nil {
+			return err
+		}
+	}
+	if endOf(before) == endOf(d.terms) {
+		return nil
+	}
+	text := "This request now goes by other terms, and no time ends it any more."
+	if endOf(d.terms).after > 0 {
+		text = "This request now goes by other terms." + untilText(d)
+	}
+	return g.comment(ctx, tx, caze.ID, to, purposeClock, "", text)
+}
+
+// termsOf are the terms a link is judged by, none where they cannot be worked out.
+func (g *Gateway) termsOf(ctx context.Context, tx *store.Tx, link store.Link, event map[string]any) (mapping.Terms, error) {
+	p, err := g.policyAt(ctx, tx, link.Policy, link.PolicyVersion)
+	if err != nil || p == nil {
+		return mapping.Terms{}, err
+	}
+	terms, err := p.For(ctx, event)
+	if err != nil {
+		return mapping.Terms{}, nil // the judgement refuses by the same fault and says so on the ticket
+	}
+	return terms, nil
+}
+
+// end is when the time for a decision is over, and what becomes of the request then.
+type end struct {
+	after time.Duration
+	deny  bool
+}
+
+func endOf(t mapping.Terms) end {
+	if t.Deadline == nil {
+		return end{}
+	}
+	return end{t.Deadline.After, t.Deadline.Deny}
 }

@@ -181,7 +181,7 @@ func (g *Gateway) markdown(ctx context.Context, tx *store.Tx, caseID string, lin
 }
 
 // updated forgets what the ticket said before an update of our own, and has it read anew.
-func (g *Gateway) updated(ctx context.Context, tx *store.Tx, d store.Delivery, now time.Time) error {
+func (g *Gateway) updated(ctx context.Context, tx *store.Tx, d store.Delivery) error {
 	link, err := tx.Link(ctx, d.LinkID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -189,8 +189,13 @@ func (g *Gateway) updated(ctx context.Context, tx *store.Tx, d store.Delivery, n
 	if err != nil {
 		return err
 	}
-	if err := tx.SetBaseline(ctx, link.ID, ""); err != nil {
+	return g.readAnew(ctx, tx, link)
+}
+
+// readAnew forgets what a ticket said when it was first read, and has it read as if that were the first time.
+func (g *Gateway) readAnew(ctx context.Context, tx *store.Tx, link store.Link) error {
+	if err := tx.SetBaseline(ctx, link.ID, ""); err != nil || link.RefID == "" {
 		return err
 	}
-	return g.addChange(ctx, tx, link.Desk, connectors.Change{Ref: connectors.Ref{ID: link.RefID, Key: link.RefKey}}, now)
+	return g.addChange(ctx, tx, link.Desk, connectors.Change{Ref: connectors.Ref{ID: link.RefID, Key: link.RefKey}}, g.now())
 }

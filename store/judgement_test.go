@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -120,6 +121,41 @@ func TestVotes(t *testing.T) {
 		}
 		w.ID = got[1].ID
 		same(t, "votes", got, []store.Vote{v, w})
+	})
+}
+
+func TestClearedTimersMakeRoomForOthers(t *testing.T) {
+	t.Parallel()
+	storetest.Engines(t, func(t *testing.T, engine string) {
+		s := storetest.New(t, engine)
+		caseID := openCase(t, s, "r1")
+		timer := func(id, link, kind string, due time.Duration) store.Timer {
+			return store.Timer{ID: id, CaseID: caseID, LinkID: link, Kind: kind, Due: at(due)}
+		}
+		add := func(tx *store.Tx, timers ...store.Timer) error {
+			for _, timer := range timers {
+				if err := tx.AddTimer(t.Context(), timer); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		in(t, s, func(tx *store.Tx) error {
+			return errors.Join(
+				add(tx, timer("a1", "a", store.TimerRemind, 1), timer("a2", "a", store.TimerRemind, time.Second),
+					timer("a3", "a", store.TimerDeadline, time.Second), timer("b1", "b", store.TimerRemind, time.Second)),
+				tx.EndTimer(t.Context(), "a1", "done"), tx.EndTimer(t.Context(), "a3", "done"),
+				tx.ClearTimers(t.Context(), "a"),
+				add(tx, timer("a4", "a", store.TimerRemind, 1), timer("a5", "a", store.TimerRemind, time.Second), timer("a6", "a", store.TimerDeadline, time.Second)),
+			)
+		})
+		got, err := s.TimersOf(t.Context(), caseID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "timers that wait", got, []store.Timer{
+			timer("a5", "a", store.TimerRemind, time.Second), timer("a6", "a", store.TimerDeadline, time.Second), timer("b1", "b", store.TimerRemind, time.Second),
+		})
 	})
 }
 

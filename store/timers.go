@@ -56,6 +56,13 @@ func (t *Tx) EndTimer(ctx context.Context, id, state string) error {
 	return wrap("end timer", t.change(ctx, ErrConflict, `UPDATE timers SET state = $1 WHERE id = $2 AND state = 'waiting'`, state, id))
 }
 
+// ClearTimers takes away what is still to happen to a link, so that other timers can be set. What has happened stays,
+// but for the deadline: another one may come.
+func (t *Tx) ClearTimers(ctx context.Context, linkID string) error {
+	_, err := t.exec(ctx, `DELETE FROM timers WHERE link_id = $1 AND (state = 'waiting' OR kind = 'deadline')`, linkID)
+	return wrap("clear timers", err)
+}
+
 // DropTimers ends the timers of a case that was decided.
 func (t *Tx) DropTimers(ctx context.Context, caseID string) error {
 	_, err := t.exec(ctx, `UPDATE timers SET state = 'dropped' WHERE case_id = $1 AND state = 'waiting'`, caseID)

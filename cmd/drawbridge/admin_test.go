@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -47,6 +48,156 @@ func TestOpenCasesAreMovedToANewPolicy(t *testing.T) {
 	if !found {
 		t.Error("the record does not say who moved the case and why")
 	}
+}
+
+// move publishes a policy and has the open cases go on with it.
+func (c *check) move(t *testing.T, keys string) {
+	t.Helper()
+	c.policy(t, keys)
+	moved, err := c.bridge.gateway.MoveOpen(c.ctx, "Policy", "endpoint-approvers", "admin", "")
+	must(t, err)
+	if moved != 1 {
+		t.Fatalf("%d tickets were moved, want 1", moved)
+	}
+}
+
+// deniedInTime waits until EPM was told once that a request is denied.
+func (c *check) deniedInTime(id string) error {
+	return c.until(func() error {
+		told := c.epm.Decisions(id)
+		if len(told) != 1 || told[0].Decision != "Denied" {
+			return fmt.Errorf("EPM was told %+v, want denied", told)
+		}
+		return nil
+	})
+}
+
+// ticked waits until the clock's loop has seen the present time.
+func (c *check) ticked(t *testing.T, clock *virtual) {
+	t.Helper()
+	now := clock.now()
+	must(t, c.until(func() error {
+		due, err := c.store.DueTimers(c.ctx, now, 1)
+		if err == nil && len(due) > 0 {
+			err = fmt.Errorf("a timer waits: %+v", due)
+		}
+		return err
+	}))
+	must(t, c.settled())
+}
+
+func TestMovedCaseEndsByItsNewDeadline(t *testing.T) {
+	t.Parallel()
+	const deny, leave = ", then: deny}\n", ", then: leave}\n"
+	for name, terms := range map[string]struct{ first, then string }{
+		"from none":           {"", "deadline: {after: 2h, remind: [30m, 1h]" + deny},
+		"from a nearer one":   {"deadline: {after: 30m" + deny, "deadline: {after: 2h, remind: [1h]" + deny},
+		"from a later one":    {"deadline: {after: 8h" + deny, "deadline: {after: 2h, remind: [1h]" + deny},
+		"from one that left":  {"deadline: {after: 10m" + leave, "deadline: {after: 2h, remind: [1h]" + deny},
+		"from the same, left": {"deadline: {after: 2h, remind: [1h]" + leave, "deadline: {after: 2h, remind: [1h]" + deny},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var clock virtual
+			c := start(t, storetest.SQLite, withClock(&clock))
+			c.policy(t, "approvers: {people: [kim]}\n"+terms.first)
+			id, issue, err := c.request()
+			must(t, err)
+			must(t, c.settled())
+			clock.forward(20 * time.Minute)
+			c.ticked(t, &clock)
+			c.move(t, "approvers: {people: [kim]}\n"+terms.then)
+			clock.forward(45 * time.Minute)
+			must(t, c.until(func() error { return c.comment(issue.Key, "still waits for a decision") }))
+			c.ticked(t, &clock)
+			must(t, c.silent(id))
+			view, err := c.caseOf(id)
+			must(t, err)
+			if len(view.Timers) != 1 || view.Timers[0].Kind != store.TimerDeadline {
+				t.Errorf("the timers are %+v, want the new deadline", view.Timers)
+			}
+			clock.forward(time.Hour)
+			must(t, c.deniedInTime(id))
+		})
+	}
+}
+
+func TestMovedCaseIsNotEndedByItsOldDeadline(t *testing.T) {
+	t.Parallel()
+	for _, then := range []string{"deny", "leave"} {
+		t.Run(then, func(t *testing.T) {
+			t.Parallel()
+			var clock virtual
+			c := start(t, storetest.SQLite, withClock(&clock))
+			c.policy(t, "approvers: {people: [kim]}\ndeadline: {after: 1h, then: "+then+"}\n")
+			id, issue, err := c.request()
+			must(t, err)
+			must(t, c.settled())
+			c.move(t, "approvers: {people: [kim]}\ndeadline: {after: 8h, then: "+then+"}\n")
+			must(t, c.until(func() error { return c.comment(issue.Key, "now goes by other terms") }))
+			clock.forward(61 * time.Minute)
+			c.ticked(t, &clock)
+			must(t, c.silent(id))
+			if err := c.comment(issue.Key, "has no effect any more"); err == nil {
+				t.Error("the ticket says that a decision has no effect, and it has")
+			}
+			must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+			_, err = c.decided(id, issue.Key, "Approved")
+			must(t, err)
+		})
+	}
+}
+
+func TestMovedCaseThatIsOverEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]string{"left by the same deadline": "{after: 1h, then: leave}", "with a later deadline": "{after: 8h, then: deny}"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var clock virtual
+			c := start(t, storetest.SQLite, withClock(&clock))
+			c.policy(t, "approvers: {people: [kim]}\ndeadline: "+first+"\n")
+			id, issue, err := c.request()
+			must(t, err)
+			must(t, c.settled())
+			clock.forward(2 * time.Hour)
+			c.ticked(t, &clock)
+			c.move(t, "approvers: {people: [kim]}\ndeadline: {after: 1h, remind: [30m], deputy: {after: 40m, people: [lee]}, then: deny}\n")
+			must(t, c.deniedInTime(id))
+			for _, text := range []string{"still waits", "deputies"} {
+				if err := c.comment(issue.Key, text); err == nil {
+					t.Errorf("the ticket says %q, when it is too late", text)
+				}
+			}
+		})
+	}
+}
+
+func TestMovedCaseIsDecidedWhereOtherFieldsMatter(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	c.policy(t, "approvers: {people: [kim]}\n")
+	id, issue, err := c.request()
+	must(t, err)
+	must(t, c.settled())
+	c.move(t, "approvers: {people: [kim]}\nmatters: [summary]\n")
+	must(t, c.settled())
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+	_, err = c.decided(id, issue.Key, "Approved")
+	must(t, err)
+}
+
+func TestHostileEditBeforeOtherFieldsMatter(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	c.policy(t, "approvers: {people: [kim]}\nmatters: [priority]\n")
+	id, issue, err := c.request()
+	must(t, err)
+	must(t, c.settled())
+	must(t, c.jira.Edit(issue.Key, "acc-max", map[string]any{"summary": "something harmless"}))
+	must(t, c.settled())
+	c.move(t, "approvers: {people: [kim]}\nmatters: [summary]\n")
+	must(t, c.settled())
+	must(t, c.refusedMove(id, issue.Key, "acc-kim", "no longer says what was asked for"))
 }
 
 func TestOpenCasesAreMovedToANewRule(t *testing.T) {

@@ -185,8 +185,8 @@ func (g *Gateway) decided(ctx context.Context, tx *store.Tx, d dossier, v judge.
 	return g.owePost(ctx, tx, d, decision, connectors.Decide)
 }
 
-// recordDecision writes a decision with all that ends with it: the case is decided, its timers drop, its other tickets
-// follow.
+// recordDecision writes a decision with all that ends with it: the case is decided, its timers drop, refused claims are
+// not moved back any more, its other tickets follow.
 func (g *Gateway) recordDecision(ctx context.Context, tx *store.Tx, d dossier, decision store.Decision, content map[string]any) error {
 	if err := tx.AddDecision(ctx, decision); err != nil {
 		return fmt.Errorf("add decision: %w", err)
@@ -196,6 +196,9 @@ func (g *Gateway) recordDecision(ctx context.Context, tx *store.Tx, d dossier, d
 		return err
 	}
 	if err := tx.DropTimers(ctx, d.caze.ID); err != nil {
+		return err
+	}
+	if err := g.dropMovesBack(ctx, tx, d.caze.ID); err != nil {
 		return err
 	}
 	for k, v := range map[string]any{
@@ -209,6 +212,23 @@ func (g *Gateway) recordDecision(ctx context.Context, tx *store.Tx, d dossier, d
 		return err
 	}
 	return g.settleOthers(ctx, tx, d, decision)
+}
+
+// dropMovesBack takes back what was owed for refused claims: it would move a ticket away from what was decided since.
+func (g *Gateway) dropMovesBack(ctx context.Context, tx *store.Tx, caseID string) error {
+	deliveries, err := tx.DeliveriesOfCase(ctx, caseID)
+	if err != nil {
+		return err
+	}
+	for _, one := range deliveries {
+		if one.Purpose != purposeRefusal || one.Kind != string(connectors.Transition) || (one.State != statePending && one.State != stateDead) {
+			continue
+		}
+		if err := g.cancelDelivery(ctx, tx, one.ID, "Drawbridge", "the request was decided"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // owePost owes the decision, or its revocation, to the source. A decision on a test is owed to nobody.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -88,6 +89,31 @@ func TestRefusedTicketIsMovedBack(t *testing.T) {
 	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
 	_, err = c.decided(id, issue.Key, "Approved")
 	must(t, err)
+}
+
+func TestRefusedMoveIsNotPutBackAfterADecision(t *testing.T) {
+	t.Parallel()
+	c := theatre(t)
+	c.policy(t, "approvers: {people: [kim]}\nrefused: {status: Open}\n")
+	id, issue, err := c.request()
+	must(t, err)
+	must(t, c.settled())
+	c.jira.FailOn("transition", 1, http.StatusServiceUnavailable, http.Header{"Retry-After": {"2"}})
+	must(t, c.jira.Move(issue.Key, "acc-max", "Approved", nil))
+	must(t, c.until(func() error { return c.comment(issue.Key, "nothing was sent") }))
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Open", nil))
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+	must(t, c.settled())
+	_, err = c.decided(id, issue.Key, "Approved")
+	must(t, err)
+	must(t, c.status(issue.Key, "Approved"))
+	view, err := c.caseOf(id)
+	must(t, err)
+	for _, d := range view.Deliveries {
+		if d.Purpose == "refusal" && d.Action == "transition" && d.State != "canceled" {
+			t.Errorf("the move back is %s, want canceled", d.State)
+		}
+	}
 }
 
 func TestDifferentApproversByHostGroup(t *testing.T) {

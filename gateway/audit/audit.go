@@ -13,7 +13,8 @@
 // key outside of the database, and the receipts, which are at the desks.
 //
 // An erasure takes salt and content, which the chain does not need: what is left of an entry says when something
-// happened in which case and of what kind, nothing about whom, and its digest can no longer be tried against guesses.
+// happened in which case and of what kind, nothing about whom, and its digest can no longer be tried against guesses. The
+// entry that says what was erased is signed, so that nobody else can pass an emptied row off as erased.
 //
 // Read key.go and seal.go, then verify.go, receipt.go and erase.go; report.go and export.go read what was recorded.
 package audit

@@ -2,6 +2,8 @@ package audit
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -36,12 +38,60 @@ type eraseStep struct {
 	keys    []string
 }
 
-// erasure is what the record keeps of an erasure: everything but who it was about.
+// erasure is what the record keeps of an erasure: everything but who it was about. It is signed, for the chain does not
+// say whether an entry was emptied by us: who can write to the database can empty one as well, and write that we did.
 type erasure struct {
-	By      string         `json:"by"`
-	Why     string         `json:"why"`
-	Rows    map[string]int `json:"rows"`
-	Entries []string       `json:"entries"` // of the record, by id
+	By        string         `json:"by"`
+	Why       string         `json:"why"`
+	Rows      map[string]int `json:"rows"`
+	Entries   []string       `json:"entries"` // of the record, by id
+	Signature []byte         `json:"signature,omitempty"`
+}
+
+// sign signs an erasure; without a key it is left unsigned.
+func (e erasure) sign(key ed25519.PrivateKey) (erasure, error) {
+	e.Signature = nil
+	if key == nil {
+		return e, nil
+	}
+	statement, err := e.statement()
+	if err != nil {
+		return e, fmt.Errorf("sign erasure: %w", err)
+	}
+	e.Signature = ed25519.Sign(key, statement)
+	return e, nil
+}
+
+// signedBy tells whether the key signed the erasure.
+func (e erasure) signedBy(key ed25519.PublicKey) bool {
+	statement, err := e.statement()
+	return err == nil && ed25519.Verify(key, statement, e.Signature)
+}
+
+// statement is what the signature of an erasure says.
+func (e erasure) statement() ([]byte, error) {
+	e.Signature = nil
+	text, err := json.Marshal(e)
+	return append([]byte("drawbridge-erasure v1\n"), text...), err
+}
+
+// vouch signs for the erasures there were before there was a key to sign them with.
+func vouch(ctx context.Context, tx *store.Tx, key ed25519.PrivateKey) error {
+	entries, err := tx.RecordOfKind(ctx, store.KindErased)
+	if err != nil || len(entries) == 0 {
+		return err
+	}
+	said := erasure{Why: "erased before the record was signed", Rows: map[string]int{}}
+	for _, e := range entries {
+		var former erasure
+		if content, ok := e.Content.(json.RawMessage); ok && e.Intact() && json.Unmarshal(content, &former) == nil {
+			said.Entries = append(said.Entries, former.Entries...)
+		}
+	}
+	if said, err = said.sign(key); err != nil {
+		return err
+	}
+	return tx.Record(ctx, store.Entry{At: entries[len(entries)-1].At, Kind: store.KindErased, Content: said})
 }
 
 // ErrNamed is what Erase answers when the text it would keep names the person.
@@ -306,6 +356,9 @@ func Erase(ctx context.Context, db *store.Store, vault *connectors.Vault, e Eras
 		}
 		var err error
 		if said.Entries, err = tx.EraseRecord(ctx, e.entries); err != nil {
+			return err
+		}
+		if said, err = said.sign(s.key); err != nil {
 			return err
 		}
 		if err := tx.Record(ctx, store.Entry{At: now, Kind: store.KindErased, Content: said}); err != nil {

@@ -3,13 +3,16 @@ package audit_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/gateway/audit"
 	"github.com/drawbridge-itsm/drawbridge/store"
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
@@ -198,6 +201,62 @@ func TestErasureIsFoundOutWhenItIsNone(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Who can write to the database empties a sealed row and writes the entry of an erasure that names it.
+func TestHostileForgedErasureIsBroken(t *testing.T) {
+	t.Parallel()
+	storetest.Engines(t, func(t *testing.T, engine string) {
+		w := newWorld(t, engine)
+		w.decide("R1", `{"account":"CORP\\alice"}`, "bob", "Bob Brown")
+		w.decide("R2", `{"account":"CORP\\carol"}`, "bob", "Bob Brown")
+		w.seal()
+		w.erase("alice")
+		w.seal()
+		genuine, err := w.db.RecordOfKind(t.Context(), store.KindErased)
+		if err != nil || len(genuine) != 1 {
+			t.Fatalf("erasures = %v, %v", genuine, err)
+		}
+		victim := w.entries()[3]
+		w.sql(emptied(engine, `UPDATE records SET salt = $EMPTY, subject = '', content = '' WHERE n = 4`))
+		var said map[string]any
+		if err := json.Unmarshal(genuine[0].Content.(json.RawMessage), &said); err != nil {
+			t.Fatal(err)
+		}
+		for name, change := range map[string]func(map[string]any){
+			"unsigned":                func(e map[string]any) { delete(e, "signature") },
+			"another one's signature": func(map[string]any) {},
+		} {
+			forged := maps.Clone(said)
+			forged["entries"] = []string{victim.ID}
+			change(forged)
+			w.record(store.Entry{Kind: store.KindErased, Content: forged})
+			if a := w.verify(); a.OK() || a.Faults[0].N != 4 || a.Erased != 2 {
+				t.Errorf("%s: verify = %s", name, show(a))
+			}
+		}
+		w.seal()
+		if f := w.broken(); f.N != 4 {
+			t.Errorf("sealed by ourselves: %s", f)
+		}
+	})
+}
+
+func TestErasuresBeforeThereWasAKeyAreVouchedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite)
+	vault := w.vault
+	w.vault, w.sealer = &connectors.Vault{}, &audit.Sealer{Store: w.db, Vault: &connectors.Vault{}, Holder: "a"}
+	w.decide("R1", `{"account":"CORP\\alice"}`, "bob", "Bob Brown")
+	w.seal()
+	w.erase("alice")
+	w.seal()
+	w.whole(audit.Answer{Sealed: 3, Erased: 2})
+	w.vault, w.sealer = vault, &audit.Sealer{Store: w.db, Vault: vault, Holder: "a"}
+	w.seal()
+	if a := w.verify(); !a.OK() || !a.Signed || a.Sealed != 4 || a.Erased != 2 {
+		t.Errorf("verify = %s", show(a))
+	}
 }
 
 func TestEraseRefusesWhatMakesNoSense(t *testing.T) {

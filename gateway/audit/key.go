@@ -111,7 +111,7 @@ func makeKey(ctx context.Context, tx *store.Tx, vault *connectors.Vault) (string
 			return "", err
 		}
 	}
-	return stored, nil
+	return stored, vouch(ctx, tx, private)
 }
 
 func unseal(stored string, vault *connectors.Vault) (ed25519.PrivateKey, error) {

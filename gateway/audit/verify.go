@@ -229,7 +229,7 @@ func (v *verifier) row(e store.Entry) {
 	switch {
 	case e.Erased():
 		v.Erased++
-		v.erased[e.ID] = Fault{N: e.N, ID: e.ID, Kind: e.Kind, At: e.At, What: "it is empty, and no erasure says so"}
+		v.erased[e.ID] = Fault{N: e.N, ID: e.ID, Kind: e.Kind, At: e.At, What: "it is empty, and no erasure of ours says so"}
 	case !e.Intact():
 		v.rowFault(e, "it does not say what was recorded")
 	}
@@ -347,6 +347,9 @@ func (v *verifier) erasures(ctx context.Context) error {
 		var said erasure
 		if content, ok := e.Content.(json.RawMessage); !ok || !e.Intact() || json.Unmarshal(content, &said) != nil {
 			continue // it counts as broken already
+		}
+		if v.q.Key != nil && !said.signedBy(v.q.Key) {
+			continue // anybody could have written it; see vouch for those there were before there was a key
 		}
 		for _, id := range said.Entries {
 			delete(v.erased, id)

@@ -19,6 +19,10 @@ type Vault struct {
 	Keys    map[string][]byte // AES-256 keys by id
 	Current string            // the id new values are sealed with
 	Getenv  func(string) string
+
+	// Signer is the public key that must have signed the record, as noted apart from the database; empty: it is taken
+	// from there.
+	Signer string
 }
 
 // maxSecretFile is more than any key or token has.

@@ -27,7 +27,7 @@ func (g *Gateway) sealLoop(ctx context.Context) {
 			g.log.Info("the record is sealed again")
 			fault = ""
 		case err != nil && err.Error() != fault:
-			g.log.Error("seal record", "error", err, "tampered", errors.Is(err, audit.ErrTampered))
+			g.log.Error("seal record", "error", err, "tampered", errors.Is(err, audit.ErrTampered) || errors.Is(err, audit.ErrExchanged))
 			fault = err.Error()
 		}
 		select {
@@ -46,7 +46,7 @@ func (g *Gateway) sealLoop(ctx context.Context) {
 // where there is no key to sign with. Asked again, the same receipt is given.
 func (g *Gateway) receipt(ctx context.Context, tx *store.Tx, d store.Decision) (string, error) {
 	key, err := audit.OpenKey(ctx, tx, g.opener.vault)
-	if errors.Is(err, audit.ErrLocked) {
+	if errors.Is(err, audit.ErrLocked) || errors.Is(err, audit.ErrExchanged) {
 		g.log.Warn("no receipt is given", "decision", d.ID, "error", err)
 		return "", nil
 	}

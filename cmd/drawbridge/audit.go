@@ -73,7 +73,7 @@ func (c *auditVerify) Run(s *surroundings) error {
 	}
 	defer db.Close()
 	progress := progressTo(s.stderr)
-	q := audit.Question{Key: ed25519.PublicKey(c.Key), Expect: c.Expect, Progress: func(done, _ int64) { progress("record", int(done)) }}
+	q := audit.Question{Key: ed25519.PublicKey(c.Key), Keyed: len(vault.Keys) > 0, Expect: c.Expect, Progress: func(done, _ int64) { progress("record", int(done)) }}
 	sure := true
 	if q.Key == nil {
 		if q.Key, sure, err = audit.PublicKey(s.ctx, db.Queries, vault); err != nil {
@@ -94,6 +94,8 @@ func (c *auditVerify) Run(s *surroundings) error {
 		return err
 	}
 	switch {
+	case q.Key == nil && q.Keyed:
+		a.Notes = append(a.Notes, "nothing is signed yet: `drawbridge serve` makes the signing key at its next start")
 	case q.Key == nil:
 		a.Notes = append(a.Notes, "nothing is signed, since there is no key file: somebody who can write to the database could have rebuilt the whole record")
 	case !sure:

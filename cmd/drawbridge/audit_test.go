@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/gateway/audit"
 	"github.com/drawbridge-itsm/drawbridge/store"
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
@@ -118,6 +120,68 @@ func TestAuditVerifyNamesTheFirstBrokenRow(t *testing.T) {
 	a.sql(`DELETE FROM records WHERE n = 2`)
 	a.fails("row 2: is missing", "verify")
 	a.fails("row 2: is missing", "verify", "--receipt", a.receipt)
+}
+
+// Who owns the database takes the signing key away with everything it signed, or has another one made.
+func TestHostileSigningKeyTakenAway(t *testing.T) {
+	t.Parallel()
+	strip := func(a *audited) {
+		for _, statement := range []string{`DELETE FROM settings WHERE name = 'record_key'`, `DELETE FROM records`, `DELETE FROM checkpoints`,
+			`UPDATE seal_head SET n = 0, chain = '', at = 0, key_id = '', signature = x''`} {
+			a.sql(statement)
+		}
+	}
+	t.Run("noted", func(t *testing.T) {
+		t.Parallel()
+		a := newAudited(t)
+		settings := databaseSettings{Database: a.dsn}
+		vault, err := settings.vault()
+		must(t, err)
+		must(t, settings.noteSigner(t.Context(), a.db, vault))
+		a.says("Nothing is broken.", "verify")
+		strip(a)
+		a.fails("the head of the record is not signed", "verify")
+		if err := settings.noteSigner(t.Context(), a.db, vault); !errors.Is(err, audit.ErrExchanged) {
+			t.Errorf("the next start makes another key: %v", err)
+		}
+		_, err = (&audit.Sealer{Store: a.db, Vault: vault, Holder: "test"}).Round(t.Context())
+		if !errors.Is(err, audit.ErrExchanged) {
+			t.Errorf("the sealer goes on: %v", err)
+		}
+		must(t, a.db.InTx(t.Context(), func(tx *store.Tx) error {
+			_, err := audit.OpenKey(t.Context(), tx, &connectors.Vault{Keys: vault.Keys, Current: vault.Current})
+			return err
+		}))
+		a.fails("signed by another key", "verify")
+		settings.RecordKey = vault.Signer
+		if vault, err = settings.vault(); err != nil || settings.noteSigner(t.Context(), a.db, vault) == nil {
+			t.Errorf("a start with the key it should be: %v", err)
+		}
+	})
+	t.Run("not noted", func(t *testing.T) {
+		t.Parallel()
+		a := newAudited(t)
+		a.sql(`DELETE FROM settings WHERE name = 'record_key'`)
+		a.fails("the signing key was removed", "verify")
+		if out, _ := a.run("verify"); strings.Contains(out, "there is no key file") {
+			t.Errorf("verify says:\n%s", out)
+		}
+	})
+}
+
+func TestServeNotesTheKeyOfTheRecord(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	p.serve().stop()
+	key := p.fine("audit", "key")
+	noted, err := os.ReadFile(filepath.Join(p.dir, "drawbridge.pub"))
+	if err != nil || string(noted) != key {
+		t.Errorf("noted %q, %v; the key is %q", noted, err, key)
+	}
+	must(t, os.WriteFile(filepath.Join(p.dir, "drawbridge.pub"), []byte(audit.FormatKey(make([]byte, 32))), 0o600))
+	if r := p.run("serve", "--listen", "127.0.0.1:0"); r.code != 1 || !strings.Contains(r.err, "remove drawbridge.pub") {
+		t.Errorf("serve with another key noted: exit %d, %s", r.code, r.err)
+	}
 }
 
 func TestAuditVerifyChecksAReceiptWithoutADatabase(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/gateway/audit"
 	"github.com/drawbridge-itsm/drawbridge/mapping"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
@@ -27,11 +29,12 @@ import (
 // Database settings are shared by every command that opens the database. Each setting is a flag, an environment
 // variable or a line of the configuration file, in this order of precedence.
 type databaseSettings struct {
-	Config   configFile `name:"config" env:"DRAWBRIDGE_CONFIG" placeholder:"FILE" help:"YAML file with settings, named as the flags are."`
-	Database string     `env:"DRAWBRIDGE_DATABASE" default:"sqlite:drawbridge.db" help:"sqlite:PATH or postgres://USER@HOST/NAME."`
-	Secrets  string     `env:"DRAWBRIDGE_SECRETS" placeholder:"DIR" help:"Directory for secrets given as {file: NAME}."`
-	KeyFile  string     `env:"DRAWBRIDGE_KEY_FILE" placeholder:"FILE" help:"Keys that seal secrets given as {value: ...}; beside an SQLite database it is made when missing."`
-	LogLevel string     `env:"DRAWBRIDGE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	Config    configFile `name:"config" env:"DRAWBRIDGE_CONFIG" placeholder:"FILE" help:"YAML file with settings, named as the flags are."`
+	Database  string     `env:"DRAWBRIDGE_DATABASE" default:"sqlite:drawbridge.db" help:"sqlite:PATH or postgres://USER@HOST/NAME."`
+	Secrets   string     `env:"DRAWBRIDGE_SECRETS" placeholder:"DIR" help:"Directory for secrets given as {file: NAME}."`
+	KeyFile   string     `env:"DRAWBRIDGE_KEY_FILE" placeholder:"FILE" help:"Keys that seal secrets given as {value: ...}; beside an SQLite database it is made when missing."`
+	RecordKey string     `env:"DRAWBRIDGE_RECORD_KEY" placeholder:"BASE64" help:"Public key the record must be signed with, as audit key prints it; beside an SQLite database it is noted."`
+	LogLevel  string     `env:"DRAWBRIDGE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 }
 
 // serverSettings are what only a server needs.
@@ -79,6 +82,7 @@ type fileSettings struct {
 	Database     string   `yaml:"database"`
 	Secrets      string   `yaml:"secrets"`
 	KeyFile      string   `yaml:"key-file"`
+	RecordKey    string   `yaml:"record-key"`
 	LogLevel     string   `yaml:"log-level"`
 	Listen       string   `yaml:"listen"`
 	BaseURL      string   `yaml:"base-url"`
@@ -151,7 +155,11 @@ func (d databaseSettings) open(ctx context.Context, log *slog.Logger) (*store.St
 // vault opens the keys. On SQLite the key file stands beside the database and is made when missing; with PostgreSQL
 // it must be given, because all replicas need the same.
 func (d databaseSettings) vault() (*connectors.Vault, error) {
-	v := &connectors.Vault{Dir: d.Secrets, Getenv: os.Getenv}
+	signer, err := d.signer()
+	if err != nil {
+		return nil, err
+	}
+	v := &connectors.Vault{Dir: d.Secrets, Getenv: os.Getenv, Signer: signer}
 	name, make := d.KeyFile, false
 	if path, ok := strings.CutPrefix(d.Database, "sqlite:"); ok && name == "" {
 		name, make = strings.TrimSuffix(path, filepath.Ext(path))+".key", true
@@ -171,6 +179,58 @@ func (d databaseSettings) vault() (*connectors.Vault, error) {
 		return nil, fmt.Errorf("key file %s: %w", name, err)
 	}
 	return v, nil
+}
+
+// noted is the file beside an SQLite database that holds the public key its record is signed with; empty for another.
+func (d databaseSettings) noted() string {
+	path, ok := strings.CutPrefix(d.Database, "sqlite:")
+	if !ok {
+		return ""
+	}
+	return strings.TrimSuffix(path, filepath.Ext(path)) + ".pub"
+}
+
+// signer is the public key that must have signed the record, as far as it is known apart from the database.
+func (d databaseSettings) signer() (string, error) {
+	text, from := d.RecordKey, "--record-key"
+	if text == "" && d.noted() != "" {
+		stored, err := os.ReadFile(d.noted())
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return "", fmt.Errorf("read public key of the record: %w", err)
+		}
+		text, from = strings.TrimSpace(string(stored)), d.noted()
+	}
+	if text == "" {
+		return "", nil
+	}
+	key, err := audit.ParseKey(text)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", from, err)
+	}
+	return audit.FormatKey(key), nil
+}
+
+// noteSigner has the record's signing key made where there is none yet, and its public key noted beside an SQLite
+// database, so that nobody can put another key, or none, in its place by changing the database.
+func (d databaseSettings) noteSigner(ctx context.Context, db *store.Store, vault *connectors.Vault) error {
+	var key ed25519.PrivateKey
+	err := db.InTx(ctx, func(tx *store.Tx) (err error) {
+		key, err = audit.OpenKey(ctx, tx, vault)
+		return err
+	})
+	switch {
+	case errors.Is(err, audit.ErrExchanged) && d.RecordKey == "":
+		return fmt.Errorf("%w; where this is meant to be a new database, remove %s", err, d.noted())
+	case errors.Is(err, audit.ErrLocked):
+		return nil // the sealer says so as long as it lasts
+	case err != nil || key == nil || vault.Signer != "" || d.noted() == "":
+		return err
+	}
+	vault.Signer = audit.FormatKey(key.Public().(ed25519.PublicKey))
+	if err := os.WriteFile(d.noted(), []byte(vault.Signer+"\n"), 0o644); err != nil {
+		return fmt.Errorf("note public key of the record: %w", err)
+	}
+	return nil
 }
 
 // readKeys reads lines of "ID BASE64"; the last one seals, the others only open.

@@ -49,6 +49,9 @@ func (c *serveCommand) Run(s *surroundings) error {
 	if err := db.CheckSchema(s.ctx); err != nil {
 		return err
 	}
+	if err := c.noteSigner(s.ctx, db, vault); err != nil {
+		return err
+	}
 	// First, because the token is shown once and should not be lost in a start that fails.
 	listener, err := c.listen()
 	if err != nil {

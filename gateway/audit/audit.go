@@ -10,7 +10,7 @@
 //
 // Verify follows the chain and says which row is the first that is not as it was recorded. What holds it together
 // lies in three places, so that changing the database alone is not enough: the rows, the key, which is sealed with a
-// key outside of the database, and the receipts, which are at the desks.
+// key outside of the database and whose public half is noted there, and the receipts, which are at the desks.
 //
 // An erasure takes salt and content, which the chain does not need: what is left of an entry says when something
 // happened in which case and of what kind, nothing about whom, and its digest can no longer be tried against guesses. The

@@ -18,6 +18,10 @@ import (
 // position must not seal: it would replace what is signed by what is not.
 var ErrLocked = errors.New("the record's signing key is sealed with a key that is not in the key file")
 
+// ErrExchanged is what opening the signing key answers when it is not the one noted apart from the database: whoever took
+// it away would have the record, or another in its place, signed anew.
+var ErrExchanged = errors.New("the signing key in this database is not the one noted for it: nothing is signed until that is settled")
+
 // keySetting holds the public key and the sealed seed.
 const keySetting = "record_key"
 
@@ -48,17 +52,29 @@ func OpenKey(ctx context.Context, tx *store.Tx, vault *connectors.Vault) (ed2551
 		if !canSeal(vault) {
 			return nil, nil
 		}
+		if vault.Signer != "" {
+			return nil, ErrExchanged
+		}
 		stored, err = makeKey(ctx, tx, vault)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return unseal(stored, vault)
+	key, err := unseal(stored, vault)
+	if err == nil && vault.Signer != "" && FormatKey(key.Public().(ed25519.PublicKey)) != vault.Signer {
+		return nil, ErrExchanged
+	}
+	return key, err
 }
 
-// PublicKey reads the key the database says its record is signed with, nil when it is not signed. sure tells that the
-// private key was opened with the vault, which nobody can have arranged who has the database alone.
+// PublicKey is the key the record must be signed with: the one noted apart from the database, else the one the database
+// says it is, nil when it is not signed. sure tells that nobody can have arranged it who has the database alone: it was
+// noted, or the private key was opened with the vault.
 func PublicKey(ctx context.Context, q store.Queries, vault *connectors.Vault) (key ed25519.PublicKey, sure bool, err error) {
+	if vault != nil && vault.Signer != "" {
+		key, err = ParseKey(vault.Signer)
+		return key, true, err
+	}
 	stored, err := q.Setting(ctx, keySetting)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, false, nil

@@ -17,6 +17,7 @@ import (
 // Question is what Verify is asked.
 type Question struct {
 	Key      ed25519.PublicKey // nil: the record is not signed, and signatures are not looked at
+	Keyed    bool              // there is a key to seal a signing key with, so that the record ought to be signed
 	Expect   []Anchor          // places that must be in the record
 	Receipts []Receipt         // decisions that must be in the record; their signatures are the caller's business
 	Progress func(done, of int64)
@@ -264,6 +265,9 @@ func (v *verifier) end(ctx context.Context) error {
 		if c.N > v.head.N {
 			v.fault(Fault{N: v.head.N + 1, What: fmt.Sprintf("is missing, and so are those up to %d: a checkpoint has seen them", c.N)})
 		}
+	}
+	if v.q.Key == nil && v.q.Keyed && v.head.N > 0 {
+		v.fault(Fault{What: "there is a key file, but the record is not signed: unless the key file is new and `drawbridge serve` was not started since, the signing key was removed"})
 	}
 	// Rows before the head: both only grow.
 	last, err := v.db.LastSealed(ctx)

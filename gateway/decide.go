@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
-	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/gateway/audit"
 	"github.com/drawbridge-itsm/drawbridge/gateway/judge"
 	"github.com/drawbridge-itsm/drawbridge/mapping"
 	"github.com/drawbridge-itsm/drawbridge/store"
@@ -201,14 +202,8 @@ func (g *Gateway) recordDecision(ctx context.Context, tx *store.Tx, d dossier, d
 	if err := g.dropMovesBack(ctx, tx, d.caze.ID); err != nil {
 		return err
 	}
-	for k, v := range map[string]any{
-		"outcome": decision.Outcome, "by": decision.By, "by_name": decision.ByName, "at": decision.At.UTC(), "origin": decision.Origin,
-		"rule": decision.Rule, "rule_version": decision.RuleVersion, "policy": decision.Policy, "policy_version": decision.PolicyVersion,
-		"once": decision.Once, "seconds": int64(decision.Length / time.Second), "reason": decision.Reason,
-	} {
-		content[k] = v
-	}
-	if err := g.note(ctx, tx, d, "decision.recorded", content); err != nil {
+	maps.Copy(content, audit.Decided(decision, d.caze))
+	if err := g.note(ctx, tx, d, audit.KindDecided, content); err != nil {
 		return err
 	}
 	return g.settleOthers(ctx, tx, d, decision)

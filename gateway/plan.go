@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/gateway/audit"
 	"github.com/drawbridge-itsm/drawbridge/mapping"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
@@ -208,7 +209,7 @@ func (p *plan) told(in planInput) {
 		At: said.At, Once: said.Duration.Once, Length: said.Duration.Length, State: decisionTold,
 	}
 	p.caseState = caseClosed
-	p.steps = append(p.steps, step{"decision.recorded", "", map[string]any{"outcome": said.Outcome, "origin": originSource, "by": displayName(said.By), "at": said.At}})
+	p.steps = append(p.steps, step{audit.KindDecided, "", audit.Decided(*p.decision, in.caze)})
 	for _, link := range live(in.links) {
 		p.settle(in, link, string(said.Outcome), toldText(in, said))
 	}

@@ -212,6 +212,7 @@ func (w *planWriter) add(ctx context.Context, tx *store.Tx, e store.Event, in pl
 		w.links = append(w.links, l)
 	}
 	if p.decision != nil {
+		p.decision.RecordedAt = w.now
 		if err := tx.AddDecision(ctx, *p.decision); err != nil {
 			return fmt.Errorf("add decision: %w", err)
 		}

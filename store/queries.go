@@ -154,6 +154,9 @@ func text(s string) string {
 	return strconv.QuoteToASCII(s)
 }
 
+// Kept is a text as it is read again once it was stored.
+func Kept(s string) string { return text(s) }
+
 // nullable is a reference that may be missing.
 func nullable(s string) any {
 	if s == "" {

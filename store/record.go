@@ -96,6 +96,29 @@ func (q Queries) RecordOfCase(ctx context.Context, caseID string) ([]Entry, erro
 	return plainContent(es), wrap("read record of case", err)
 }
 
+// RecordOfCases reads the entries of one kind in some cases, the oldest first.
+func (q Queries) RecordOfCases(ctx context.Context, kind string, caseIDs []string) ([]Entry, error) {
+	var found []Entry
+	for part := range slices.Chunk(caseIDs, batch) {
+		es, err := all(ctx, q, (*Entry).fields, `SELECT `+sealedColumns+` FROM records WHERE case_id IN `+list(2, len(part))+`
+			AND case_id <> '' AND kind = $1 ORDER BY id`, append([]any{kind}, anys(part)...)...)
+		if err != nil {
+			return nil, wrap("read record of cases", err)
+		}
+		found = append(found, plainContent(es)...)
+	}
+	return found, nil
+}
+
+// Undecided reads entries of a kind whose case is there and has no decision.
+func (q Queries) Undecided(ctx context.Context, kind string, limit int) ([]Entry, error) {
+	es, err := all(ctx, q, (*Entry).fields, `SELECT `+prefixed("r", entryColumns)+`, COALESCE(r.n, 0), r.chain
+		FROM records AS r JOIN cases AS c ON c.id = r.case_id
+		WHERE r.kind = $1 AND NOT EXISTS (SELECT 1 FROM decisions AS d WHERE d.case_id = r.case_id) ORDER BY r.id LIMIT $2`,
+		kind, int64(limit))
+	return plainContent(es), wrap("read record", err)
+}
+
 // Records reads the record from the entry after the id given, the oldest first.
 func (q Queries) Records(ctx context.Context, after string, limit int) ([]Entry, error) {
 	es, err := all(ctx, q, (*Entry).fields, `SELECT `+sealedColumns+` FROM records WHERE id > $1 ORDER BY id LIMIT $2`,

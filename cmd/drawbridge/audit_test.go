@@ -56,6 +56,9 @@ func newAudited(t *testing.T) *audited {
 		if err := tx.AddDecision(t.Context(), d); err != nil {
 			return err
 		}
+		if err := tx.Record(t.Context(), store.Entry{At: d.At, CaseID: caze.ID, Kind: audit.KindDecided, Content: audit.Decided(d, caze)}); err != nil {
+			return err
+		}
 		key, err := audit.OpenKey(t.Context(), tx, vault)
 		if err != nil {
 			return err
@@ -110,7 +113,7 @@ func TestAuditVerifyNamesTheFirstBrokenRow(t *testing.T) {
 	a.says("Nothing is broken.", "verify")
 	var answer audit.Answer
 	must(t, json.Unmarshal([]byte(a.says("", "verify", "--format", "json")), &answer))
-	if answer.Sealed != 2 || !answer.Signed {
+	if answer.Sealed != 3 || !answer.Signed {
 		t.Errorf("answer = %+v", answer)
 	}
 	a.says("Nothing is broken.", "verify", "--receipt", a.receipt, "--expect", answer.Head.String())
@@ -184,6 +187,28 @@ func TestServeNotesTheKeyOfTheRecord(t *testing.T) {
 	}
 }
 
+func TestHostileDecisionChangedBesideTheRecord(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, statement, want string }{
+		{"what was decided", `UPDATE decisions SET outcome = 'denied'`, `["outcome"]`},
+		{"by whom", `UPDATE decisions SET person = 'ceo', person_name = 'The CEO'`, `["by" "by_name"]`},
+		{"when, and for how long", `UPDATE decisions SET at = at + 1, length = length * 2`, `["at" "seconds"]`},
+		{"under what", `UPDATE decisions SET rule = 'x', rule_version = 9, policy = 'y', policy_version = 9`, `["policy" "policy_version" "rule" "rule_version"]`},
+		{"for whom, and what", `UPDATE cases SET requester = '{}', subject = 'a mouse'`, `["for" "what"]`},
+		{"gone", `DELETE FROM decisions`, "the decision is not"},
+		{"made up", `UPDATE records SET kind = 'decision.made' WHERE kind = 'decision.recorded'`, "is not in the record"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			a := newAudited(t)
+			a.sql(test.statement)
+			if out, err := a.run("verify"); err == nil || !strings.Contains(out, test.want) {
+				t.Errorf("verify: %v\n%s\nwant %s in it", err, out, test.want)
+			}
+		})
+	}
+}
+
 func TestAuditVerifyChecksAReceiptWithoutADatabase(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t)
@@ -208,7 +233,7 @@ func TestAuditReportAndExport(t *testing.T) {
 	a.says(`"seconds": 3600`, "report", "--format", "json")
 	a.says("No decisions.", "report", "--since", "2026-11-21")
 	a.fails("a day is written", "report", "--since", "yesterday")
-	if out := a.says(`"kind":"receipt.issued"`, "export"); strings.Count(out, "\n") != 2 {
+	if out := a.says(`"kind":"receipt.issued"`, "export"); strings.Count(out, "\n") != 3 {
 		t.Errorf("export:\n%s", out)
 	}
 	a.says(`"class_uid":3004`, "export", "--format", "ocsf")
@@ -224,7 +249,7 @@ func TestAuditEraseShowsThenErases(t *testing.T) {
 	if out := a.says("Bob Brown", "report", "--format", "csv"); strings.Contains(out, "alice") {
 		t.Errorf("left:\n%s", out)
 	}
-	a.says("erased 2, broken 0", "verify", "--receipt", a.receipt)
+	a.says("erased 3, broken 0", "verify", "--receipt", a.receipt)
 	a.says("There is nothing to erase.", "erase", `CORP\alice`, "--yes", "--why", "again")
 	a.sql(`UPDATE cases SET state = 'open', requester = '{"account":"zoe"}'`)
 	a.fails("not complete: 1", "erase", "zoe")

@@ -183,8 +183,7 @@ func (w *world) decide(request, requester, by, byName string) store.Decision {
 		if err := tx.AddDecision(w.t.Context(), d); err != nil {
 			return err
 		}
-		return tx.Record(w.t.Context(), store.Entry{At: d.At, CaseID: caze.ID, Kind: "decision.recorded", Subject: "jira",
-			Content: map[string]any{"outcome": d.Outcome, "by": by, "by_name": byName}})
+		return tx.Record(w.t.Context(), store.Entry{At: d.At, CaseID: caze.ID, Kind: audit.KindDecided, Subject: "jira", Content: audit.Decided(d, caze)})
 	})
 	return d
 }
@@ -239,6 +238,7 @@ func TestIssueGivesADecisionOneReceipt(t *testing.T) {
 			t.Errorf("verify = %s", show(a))
 		}
 		// The entry that says so disappears together with the decision, and everything is put right after.
+		w.sql(`DELETE FROM decisions`)
 		w.sql(`DELETE FROM records WHERE n > 3`)
 		w.putBack(head)
 		w.whole(audit.Answer{Sealed: 3})

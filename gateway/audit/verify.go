@@ -74,11 +74,11 @@ const (
 	maxFaults   = 20
 )
 
-// Verify reads the whole record and compares it with its digests, its chain, its signatures and what is known from
-// outside. It works beside a running gateway.
+// Verify reads the whole record and compares it with its digests, its chain, its signatures, the decisions and what is
+// known from outside. It works beside a running gateway.
 func Verify(ctx context.Context, db *store.Store, q Question) (Answer, error) {
 	v := verifier{db: db, q: q, chains: map[int64]string{}, want: map[int64]bool{}, erased: map[string]Fault{}}
-	for _, step := range []func(context.Context) error{v.start, v.follow, v.end, v.unsealed, v.erasures, v.receipts} {
+	for _, step := range []func(context.Context) error{v.start, v.follow, v.end, v.unsealed, v.erasures, v.decisions, v.receipts} {
 		if err := step(ctx); err != nil {
 			return Answer{}, err
 		}
@@ -111,6 +111,7 @@ type verifier struct {
 	bases  []string         // what its chain may be; more than one after a broken row, none after a missing one
 	chains map[int64]string // of the rows that something outside the rows speaks of
 	want   map[int64]bool   // numbers of these
+	past   int              // decisions older than the record
 	erased map[string]Fault // rows without content, by id, that no erasure has named yet
 }
 

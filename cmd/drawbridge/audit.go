@@ -42,7 +42,8 @@ func (d databaseSettings) openAudit(s *surroundings) (*store.Store, *connectors.
 
 type auditVerify struct {
 	databaseSettings
-	Receipt []string       `placeholder:"FILE" help:"Receipts, as they stand on tickets; - is standard input. With --key they are checked without a database."`
+	Receipt []string       `placeholder:"FILE" help:"Receipts, as they stand on tickets; - is standard input."`
+	Offline bool           `help:"Check nothing but the receipts, with --key alone and without a database."`
 	Key     publicKey      `placeholder:"BASE64" help:"Public key that must have signed; else the one opened with the key file."`
 	Expect  []audit.Anchor `placeholder:"N:CHAIN" help:"A place the record must have, as an earlier run printed it."`
 	Format  string         `default:"text" enum:"text,json" help:"text or json."`
@@ -64,7 +65,10 @@ func (c *auditVerify) Run(s *surroundings) error {
 	if err != nil {
 		return err
 	}
-	if len(receipts) > 0 && c.Key != nil {
+	if c.Offline {
+		if len(receipts) == 0 || c.Key == nil || len(c.Expect) > 0 {
+			return errors.New("--offline checks what --receipt names with the key given as --key, and nothing else")
+		}
 		return c.offline(s.stdout, receipts)
 	}
 	db, vault, err := c.openAudit(s)

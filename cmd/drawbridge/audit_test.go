@@ -209,20 +209,35 @@ func TestHostileDecisionChangedBesideTheRecord(t *testing.T) {
 	}
 }
 
+// A key noted elsewhere does not keep a receipt from being compared with the record.
+func TestAuditVerifyComparesReceiptsUnderAKeyFromOutside(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t)
+	key := strings.TrimSpace(a.says("=", "key"))
+	a.says("Nothing is broken.", "verify", "--receipt", a.receipt, "--key", key)
+	a.fails("the place you expect says otherwise", "verify", "--receipt", a.receipt, "--key", key, "--expect", "3:"+strings.Repeat("0", 64))
+	a.sql(`UPDATE records SET subject = 'x' WHERE kind = 'receipt.issued'`)
+	a.fails("row 3 (", "verify", "--receipt", a.receipt, "--key", key)
+}
+
 func TestAuditVerifyChecksAReceiptWithoutADatabase(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t)
 	key := strings.TrimSpace(a.says("=", "key"))
 	none := &audited{t: t, dsn: "sqlite:" + filepath.Join(t.TempDir(), "none.db")}
-	none.says(`approved by "bob" at 2026-11-20T10:00:00Z, for request "R1" of "epm"`, "verify", "--receipt", a.receipt, "--key", key)
-	none.says(`"rule":"apps@3"`, "verify", "--receipt", a.receipt, "--key", key, "--format", "json")
+	none.says(`approved by "bob" at 2026-11-20T10:00:00Z, for request "R1" of "epm"`, "verify", "--offline", "--receipt", a.receipt, "--key", key)
+	none.says(`"rule":"apps@3"`, "verify", "--offline", "--receipt", a.receipt, "--key", key, "--format", "json")
 	none.fails("there is no database", "verify", "--receipt", a.receipt)
-	none.fails("not signed with this key", "verify", "--receipt", a.receipt, "--key", audit.FormatKey(make([]byte, 32)))
-	none.fails("32 bytes as base64", "verify", "--receipt", a.receipt, "--key", key[1:])
+	none.fails("there is no database", "verify", "--receipt", a.receipt, "--key", key)
+	none.fails("not signed with this key", "verify", "--offline", "--receipt", a.receipt, "--key", audit.FormatKey(make([]byte, 32)))
+	none.fails("32 bytes as base64", "verify", "--offline", "--receipt", a.receipt, "--key", key[1:])
+	for _, args := range [][]string{{"--receipt", a.receipt}, {"--key", key}, {"--key", key, "--receipt", a.receipt, "--expect", "0:" + strings.Repeat("0", 64)}} {
+		none.fails("and nothing else", append([]string{"verify", "--offline"}, args...)...)
+	}
 	text, err := os.ReadFile(a.receipt)
 	must(t, err)
 	must(t, os.WriteFile(a.receipt, bytes.Replace(text, []byte("\nPM"), []byte("\nPN"), 1), 0o600))
-	none.fails("comment.txt: read receipt", "verify", "--receipt", a.receipt, "--key", key)
+	none.fails("comment.txt: read receipt", "verify", "--offline", "--receipt", a.receipt, "--key", key)
 }
 
 func TestAuditReportAndExport(t *testing.T) {

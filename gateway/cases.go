@@ -87,6 +87,8 @@ type RevocationView struct {
 	ByName string    `json:"by_name"`
 	At     time.Time `json:"at"`
 	State  string    `json:"state"`
+
+	Receipt string `json:"receipt,omitempty"` // signed, as a decision's
 }
 
 // EventView is one event of the case with the bytes that came in.
@@ -187,7 +189,7 @@ func (v *CaseView) addDecision(ctx context.Context, q store.Queries, id string) 
 	if err != nil {
 		return err
 	}
-	receipt, err := audit.ReceiptOf(ctx, q, id)
+	receipt, err := audit.ReceiptOf(ctx, q, id, d.Outcome)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
@@ -196,7 +198,14 @@ func (v *CaseView) addDecision(ctx context.Context, q store.Queries, id string) 
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
+	if err != nil {
+		return err
+	}
 	v.Revocation = &RevocationView{By: r.By, ByName: r.ByName, At: r.At.UTC(), State: r.State}
+	v.Revocation.Receipt, err = audit.ReceiptOf(ctx, q, id, audit.Revoked)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
 	return err
 }
 

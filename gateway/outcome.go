@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/gateway/audit"
 	"github.com/drawbridge-itsm/drawbridge/gateway/judge"
 	"github.com/drawbridge-itsm/drawbridge/mapping"
 	"github.com/drawbridge-itsm/drawbridge/store"
@@ -53,27 +54,35 @@ func (g *Gateway) posted(ctx context.Context, tx *store.Tx, r result) error {
 	if err := g.readAgain(ctx, tx, d, state, now); err != nil {
 		return err
 	}
-	if d.LinkID == "" {
-		return nil // decided by the clock: every ticket was told when that happened
+	body := escape(text)
+	if state == decisionPosted || state == decisionKept {
+		if body, err = g.signed(ctx, tx, d, text); err != nil {
+			return err
+		}
 	}
-	link, err := tx.Link(ctx, d.LinkID)
+	links, err := decidedOn(ctx, tx, d)
 	if err != nil {
 		return err
 	}
-	body := escape(text)
-	if state == decisionPosted || state == decisionKept {
-		receipt, err := g.receipt(ctx, tx, d)
-		if err != nil {
-			return fmt.Errorf("sign receipt: %w", err)
+	for _, link := range links {
+		if err := g.markdown(ctx, tx, caze.ID, link, purposeOutcome, d.ID+state, body); err != nil {
+			return err
 		}
-		if receipt != "" {
-			body += "\n\n```\n" + receipt + "\n```"
+		if err := g.writeBack(ctx, tx, caze, link, d, state); err != nil {
+			return err
 		}
 	}
-	if err := g.markdown(ctx, tx, caze.ID, link, purposeOutcome, d.ID+state, body); err != nil {
-		return err
+	return nil
+}
+
+// decidedOn is the ticket a decision was made on; all of the case's where the clock made it.
+func decidedOn(ctx context.Context, tx *store.Tx, d store.Decision) ([]store.Link, error) {
+	if d.LinkID == "" {
+		links, err := tx.LinksOfCase(ctx, d.CaseID)
+		return live(links), err
 	}
-	return g.writeBack(ctx, tx, caze, link, d, state)
+	link, err := tx.Link(ctx, d.LinkID)
+	return []store.Link{link}, err
 }
 
 // readAgain has the tickets of an approval read that the source has accepted: the wish to take it back may stand there
@@ -118,7 +127,15 @@ func (g *Gateway) revoked(ctx context.Context, tx *store.Tx, delivery store.Deli
 	if err != nil {
 		return err
 	}
-	return g.comment(ctx, tx, delivery.CaseID, link, purposeOutcome, "revocation"+state, text)
+	body := escape(text)
+	if state == decisionPosted {
+		taken := store.Decision{ID: d.ID, CaseID: d.CaseID, Outcome: audit.Revoked, By: r.By, ByName: r.ByName, At: r.At,
+			Rule: link.Rule, RuleVersion: link.RuleVersion, Policy: link.Policy, PolicyVersion: link.PolicyVersion}
+		if body, err = g.signed(ctx, tx, taken, text); err != nil {
+			return err
+		}
+	}
+	return g.markdown(ctx, tx, delivery.CaseID, link, purposeOutcome, "revocation"+state, body)
 }
 
 // writeBack owes the ticket the duration that was granted, where the rule names a field for it.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/gateway/audit"
@@ -42,8 +43,21 @@ func (g *Gateway) sealLoop(ctx context.Context) {
 	}
 }
 
-// receipt gives the signed receipt of a decision in the transaction that records the decision or its outcome; empty
-// where there is no key to sign with. Asked again, the same receipt is given.
+// signed is a comment with the signed receipt of a decision under it, in the transaction that records what became of the
+// decision.
+func (g *Gateway) signed(ctx context.Context, tx *store.Tx, d store.Decision, text string) (string, error) {
+	receipt, err := g.receipt(ctx, tx, d)
+	if err != nil {
+		return "", fmt.Errorf("sign receipt: %w", err)
+	}
+	if receipt == "" {
+		return escape(text), nil
+	}
+	return escape(text) + "\n\n```\n" + receipt + "\n```", nil
+}
+
+// receipt gives the signed receipt of a decision; empty where there is no key to sign with. Asked again, the same receipt
+// is given.
 func (g *Gateway) receipt(ctx context.Context, tx *store.Tx, d store.Decision) (string, error) {
 	key, err := audit.OpenKey(ctx, tx, g.opener.vault)
 	if errors.Is(err, audit.ErrLocked) || errors.Is(err, audit.ErrExchanged) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/drawbridge-itsm/drawbridge/connectors/epm/epmstandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira/jirastandin"
+	"github.com/drawbridge-itsm/drawbridge/gateway/audit"
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
 )
 
@@ -155,12 +156,51 @@ func TestClockRemindsThenDeputiesThenDenies(t *testing.T) {
 		return nil
 	}))
 	must(t, c.status(issue.Key, "Declined"))
+	must(t, c.until(func() error { return c.comment(issue.Key, "Denied by the policy endpoint-approvers: accepted by epm") }))
+	view, err := c.caseOf(id)
+	must(t, err)
+	c.receipted(t, issue.Key, view.Decision.Receipt, "denied", "the policy endpoint-approvers")
 	// A late click is answered with words.
 	must(t, c.jira.Move(issue.Key, "acc-kim", "Open", nil))
 	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
 	must(t, c.until(func() error { return c.comment(issue.Key, "the first valid decision stands") }))
 	if told := c.epm.Decisions(id); len(told) != 1 {
 		t.Errorf("EPM was told %d times, want once", len(told))
+	}
+}
+
+// receipted fails unless a ticket bears the receipt the API shows, signed, and it says this.
+func (c *check) receipted(t *testing.T, ticket, receipt, outcome, by string) {
+	t.Helper()
+	shown, err := audit.ParseReceipt(receipt)
+	must(t, err)
+	key, sure, err := audit.PublicKey(t.Context(), c.store.Queries, c.bridge.vault)
+	if err != nil || !sure || shown.Check(key) != nil || shown.Outcome != outcome || shown.By != by {
+		t.Errorf("the API shows the receipt %+v (%v), want it signed, %s by %s", shown.Receipt, err, outcome, by)
+	}
+	issue, _ := c.jira.Issue(ticket)
+	for _, m := range issue.Comments {
+		if there, err := audit.ParseReceipt(m.Text); err == nil && there.Receipt == shown.Receipt {
+			return
+		}
+	}
+	t.Errorf("%s lacks the receipt; its comments are %+v", ticket, issue.Comments)
+}
+
+func TestTicketIsToldThatTheClocksDecisionDidNotArrive(t *testing.T) {
+	t.Parallel()
+	var clock virtual
+	c := start(t, storetest.SQLite, withClock(&clock))
+	c.policy(t, "approvers: {people: [kim]}\ndeadline: {after: 1h, then: deny}\n")
+	id, issue, err := c.request()
+	must(t, err)
+	must(t, c.settled())
+	c.epm.FailNext(1, http.StatusForbidden)
+	clock.forward(61 * time.Minute)
+	must(t, c.until(func() error { return c.comment(issue.Key, "did not reach epm") }))
+	must(t, c.comment(issue.Key, "drawbridge replay"))
+	if told := c.epm.Decisions(id); len(told) != 0 {
+		t.Errorf("EPM was told %+v, want nothing", told)
 	}
 }
 
@@ -253,6 +293,8 @@ func TestAdminSessionIsTakenBack(t *testing.T) {
 	}))
 	view, err := c.caseOf(id)
 	must(t, err)
+	c.receipted(t, issue.Key, view.Decision.Receipt, "approved", "kim")
+	c.receipted(t, issue.Key, view.Revocation.Receipt, audit.Revoked, "lee")
 	if view.Decision.Outcome != "approved" {
 		t.Errorf("the decision is %s now, want it as it was", view.Decision.Outcome)
 	}

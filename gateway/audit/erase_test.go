@@ -86,7 +86,7 @@ func TestEraseARequester(t *testing.T) {
 		if err != nil || d.By != "bob" || d.ByName != "Bob Brown" || d.Reason != "" || d.Outcome != "approved" {
 			t.Errorf("decision = %+v, %v", d, err)
 		}
-		if _, err := audit.ReceiptOf(t.Context(), w.db.Queries, theirs.CaseID); !errors.Is(err, store.ErrNotFound) {
+		if _, err := audit.ReceiptOf(t.Context(), w.db.Queries, theirs.CaseID, theirs.Outcome); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("receipt: %v", err)
 		}
 		other, err := w.db.DecisionOf(t.Context(), others.CaseID)

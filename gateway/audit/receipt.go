@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/base32"
@@ -28,7 +29,7 @@ type Receipt struct {
 	Outcome  string    `json:"outcome"`
 	Once     bool      `json:"once,omitempty"`
 	Seconds  int64     `json:"seconds,omitempty"`
-	By       string    `json:"by"` // the name in the People documents
+	By       string    `json:"by"` // the name in the People documents, or the policy that decided when nobody had
 	At       time.Time `json:"at"` // when it was decided
 	Rule     string    `json:"rule,omitempty"`
 	Policy   string    `json:"policy,omitempty"`
@@ -154,18 +155,22 @@ func decode(text string) ([]byte, error) {
 
 const kindReceipt = "receipt.issued"
 
+// Revoked is the outcome a receipt states when granted access was taken back.
+const Revoked = "revoked"
+
 // issued is what the record keeps of a receipt. By makes an erasure find it.
 type issued struct {
 	Decision string `json:"decision"`
+	Outcome  string `json:"outcome"`
 	By       string `json:"by"`
 	Text     string `json:"text"`
 }
 
 // Issue gives the receipt of a decision and records that it did, in the transaction that records the decision or what
-// became of it. A decision has one receipt: asked again, the same is given. Without a signing key there is none, and
-// the text is empty.
+// became of it. A decision has one receipt: asked again, the same is given. That it was taken back (Revoked) has another.
+// Without a signing key there is none, and the text is empty.
 func Issue(ctx context.Context, tx *store.Tx, key ed25519.PrivateKey, d store.Decision, now time.Time) (string, error) {
-	text, err := ReceiptOf(ctx, tx.Queries, d.CaseID)
+	text, err := ReceiptOf(ctx, tx.Queries, d.CaseID, d.Outcome)
 	if err == nil || !errors.Is(err, store.ErrNotFound) || key == nil {
 		return text, ignoring(err, store.ErrNotFound)
 	}
@@ -179,18 +184,19 @@ func Issue(ctx context.Context, tx *store.Tx, key ed25519.PrivateKey, d store.De
 	}
 	r := Receipt{
 		ID: store.NewID(), Decision: d.ID, Case: d.CaseID, Source: caze.Connection, Tenant: caze.Tenant, Request: caze.RequestID,
-		Outcome: d.Outcome, Once: d.Once, Seconds: int64(d.Length / time.Second), By: d.By, At: d.At,
+		Outcome: d.Outcome, Once: d.Once, Seconds: int64(d.Length / time.Second), By: cmp.Or(d.By, d.ByName), At: d.At,
 		Rule: versioned(d.Rule, d.RuleVersion), Policy: versioned(d.Policy, d.PolicyVersion),
 		Issued: now, Record: Anchor{head.N, head.Chain},
 	}
 	if text, err = r.Sign(key); err != nil {
 		return "", err
 	}
-	return text, tx.Record(ctx, store.Entry{At: now, CaseID: d.CaseID, Kind: kindReceipt, Subject: r.ID, Content: issued{d.ID, d.By, text}})
+	return text, tx.Record(ctx, store.Entry{At: now, CaseID: d.CaseID, Kind: kindReceipt, Subject: r.ID, Content: issued{d.ID, d.Outcome, d.By, text}})
 }
 
-// ReceiptOf reads the receipt that was given in a case; store.ErrNotFound when there is none, or none any more.
-func ReceiptOf(ctx context.Context, q store.Queries, caseID string) (string, error) {
+// ReceiptOf reads the receipt that was given in a case for its decision's outcome, or for Revoked; store.ErrNotFound when
+// there is none, or none any more.
+func ReceiptOf(ctx context.Context, q store.Queries, caseID, outcome string) (string, error) {
 	entries, err := q.RecordOfCase(ctx, caseID)
 	if err != nil {
 		return "", err
@@ -198,7 +204,7 @@ func ReceiptOf(ctx context.Context, q store.Queries, caseID string) (string, err
 	for _, e := range entries {
 		content, _ := e.Content.(json.RawMessage)
 		var given issued
-		if e.Kind == kindReceipt && json.Unmarshal(content, &given) == nil {
+		if e.Kind == kindReceipt && json.Unmarshal(content, &given) == nil && given.Outcome == outcome {
 			return given.Text, nil
 		}
 	}

@@ -213,7 +213,7 @@ func TestIssueGivesADecisionOneReceipt(t *testing.T) {
 		if again := w.issue(d); again != text {
 			t.Error("a second receipt was given")
 		}
-		if kept, err := audit.ReceiptOf(t.Context(), w.db.Queries, d.CaseID); err != nil || kept != text {
+		if kept, err := audit.ReceiptOf(t.Context(), w.db.Queries, d.CaseID, d.Outcome); err != nil || kept != text {
 			t.Errorf("kept = %q, %v", kept, err)
 		}
 		r, err := audit.ParseReceipt(text)
@@ -246,6 +246,27 @@ func TestIssueGivesADecisionOneReceipt(t *testing.T) {
 			t.Errorf("fault = %s", f)
 		}
 	})
+}
+
+func TestARevocationHasAReceiptOfItsOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite)
+	d := w.decide("R1", `{"account":"CORP\\ana"}`, "bob", "Bob Brown")
+	given := w.issue(d)
+	taken := d
+	taken.Outcome, taken.By = audit.Revoked, "lee"
+	text := w.issue(taken)
+	r, err := audit.ParseReceipt(text)
+	if err != nil || text == given || r.Outcome != audit.Revoked || r.By != "lee" || r.Decision != d.ID || r.Check(w.key()) != nil {
+		t.Errorf("receipt = %+v, %v", r.Receipt, err)
+	}
+	if w.issue(d) != given || w.issue(taken) != text {
+		t.Error("asked again, another receipt is given")
+	}
+	w.seal()
+	if a := w.verify(func(q *audit.Question) { q.Receipts = []audit.Receipt{r.Receipt} }); !a.OK() {
+		t.Errorf("verify = %s", show(a))
+	}
 }
 
 func TestNoReceiptWithoutAKey(t *testing.T) {

@@ -63,6 +63,11 @@ type (
 		Groups(ctx context.Context, account string) ([]string, error)
 		People(ctx context.Context, since Cursor) ([]Person, Cursor, error)
 	}
+	// Unproven marks a desk whose people may give themselves any mail address without proving that it is theirs. The
+	// address then tells nobody who they are, unless an admin says that it does.
+	Unproven interface {
+		MailUnproven()
+	}
 	// Sender takes records one way and returns one result a record, in order.
 	Sender interface {
 		Send(ctx context.Context, rs []Record) ([]Result, error)
@@ -354,6 +359,9 @@ func AsPoller(c Connector) (p Poller, follows time.Duration, ok bool) {
 func AsSubscriber(c Connector) (Subscriber, bool) { s, ok := c.(Subscriber); return s, ok }
 
 func AsDirectory(c Connector) (Directory, bool) { d, ok := c.(Directory); return d, ok }
+
+// MailUnproven tells whether anybody at c may bear anybody's mail address.
+func MailUnproven(c Connector) bool { _, yes := c.(Unproven); return yes }
 
 func AsDescriber(c Connector) (Describer, bool) { d, ok := c.(Describer); return d, ok }
 

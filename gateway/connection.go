@@ -35,6 +35,14 @@ type ConnectionDoc struct {
 	Outbound  connectors.Outbound `yaml:"outbound"`
 	Delivery  DeliverySettings    `yaml:"delivery"`
 	Watch     WatchSettings       `yaml:"watch"`
+	Identity  IdentitySettings    `yaml:"identity"`
+}
+
+// IdentitySettings say what tells who somebody is at this system, besides the accounts in People documents.
+type IdentitySettings struct {
+	// Mail joins accounts to people by the mail address the system shows; default true, but false where people may give
+	// themselves any address.
+	Mail *bool `yaml:"mail"`
 }
 
 // Inbound is how requests to /in/{connection} are met.
@@ -86,6 +94,7 @@ func (s *syntax) UnmarshalYAML(_ context.Context, node ast.Node) error {
 // connection is an opened Connection document.
 type connection struct {
 	doc       ConnectionDoc
+	noMail    bool // an account's mail address does not tell who bears it
 	version   int64
 	connector connectors.Connector
 	receiver  connectors.Receiver // nil: nothing arrives here
@@ -231,6 +240,10 @@ func (o opener) build(ctx context.Context, doc ConnectionDoc) (*connection, erro
 	c.connector, err = config.Open(surroundings)
 	if err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
+	}
+	c.noMail = connectors.MailUnproven(c.connector)
+	if doc.Identity.Mail != nil {
+		c.noMail = !*doc.Identity.Mail
 	}
 	c.retry = Retry{Attempts: doc.Delivery.Attempts, First: doc.Delivery.First, Longest: doc.Delivery.Longest, IndexLag: connectors.IndexLag(c.connector)}.orDefault()
 	if r, ok := connectors.AsReceiver(c.connector); ok {

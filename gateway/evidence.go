@@ -238,9 +238,13 @@ func (g *Gateway) other(ctx context.Context, linkID string) (s sheet, ok bool, e
 	return s, true, err
 }
 
-// person finds who bears an account of a system or a mail address. Two different answers are none.
+// person finds who bears an account of a system or, where that proves anything there, a mail address. Two different answers
+// are none.
 func (g *Gateway) person(ctx context.Context, tx *store.Tx, system string, p connectors.Person) (string, error) {
 	var found string
+	if c := g.catalogue().connections[system]; c != nil && c.noMail {
+		p.Mail = ""
+	}
 	for _, id := range [][2]string{{system, p.Account}, {systemMail, p.Mail}} {
 		if id[1] == "" {
 			continue

@@ -26,6 +26,9 @@ func (g *Gateway) ImportDirectory(ctx context.Context, connection, who, why stri
 	if !ok {
 		return Imported{}, fmt.Errorf("%s (%s) has no directory", connection, c.doc.Connector)
 	}
+	if c.noMail {
+		return Imported{}, fmt.Errorf("at %s a mail address does not prove who somebody is: name the accounts in a People document, or set identity.mail where it does", connection)
+	}
 	people, err := everybody(ctx, directory)
 	if err != nil {
 		return Imported{}, fmt.Errorf("read directory of %s: %w", connection, err)

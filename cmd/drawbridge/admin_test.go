@@ -366,6 +366,41 @@ func TestDirectoryJoinsAccountsToKnownPeopleByMail(t *testing.T) {
 	}
 }
 
+// Somebody gives an account of their own the approver's mail address.
+func TestHostileMailAddressOfAnotherPerson(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, identity string
+		refused        bool
+	}{
+		{"where addresses prove nothing", "\nidentity: {mail: false}", true},
+		{"where they do", "", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := start(t, storetest.SQLite, func(o *worldOptions) {
+				o.Jira = func(j *jirastandin.Options) {
+					j.Accounts = append(jirastandin.DefaultAccounts(), jirastandin.Account{ID: "acc-new", Name: "New", Mail: "kim@corp.example"})
+				}
+			})
+			c.policy(t, "approvers: {people: [kim]}\n")
+			c.edit(t, "Connection", "jira", "watch: {every: 1s}", "watch: {every: 1s}"+test.identity)
+			id, issue, err := c.request()
+			must(t, err)
+			if !test.refused {
+				must(t, c.jira.Move(issue.Key, "acc-new", "Approved", nil))
+				_, err = c.decided(id, issue.Key, "Approved")
+				must(t, err)
+				return
+			}
+			must(t, c.refusedMove(id, issue.Key, "acc-new", "not known to Drawbridge as a person"))
+			if _, err := c.bridge.gateway.ImportDirectory(c.ctx, "jira", "admin", ""); err == nil || !strings.Contains(err.Error(), "identity.mail") {
+				t.Errorf("the directory is imported by mail address all the same: %v", err)
+			}
+		})
+	}
+}
+
 func TestPeopleFromATable(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, table, want, err string }{

@@ -47,11 +47,15 @@ var (
 	_ connectors.Describer    = (*connector)(nil)
 	_ connectors.Receiver     = (*connector)(nil)
 	_ connectors.Directory    = (*connector)(nil)
+	_ connectors.Unproven     = (*connector)(nil)
 	_ connectors.Signer       = (*connector)(nil)
 	_ connectors.Lagger       = (*connector)(nil)
 	_ connectors.Exampler     = (*Config)(nil)
 	_ connectors.Scripter     = (*Config)(nil)
 )
+
+// MailUnproven says that people with the right ModifySelf change their own address, and nobody asks whether it is theirs.
+func (*connector) MailUnproven() {}
 
 // IndexLag is how long a create whose answer was lost may still be at work: a search reads the tickets themselves.
 func (c *connector) IndexLag() time.Duration { return 5 * time.Second }

@@ -50,6 +50,7 @@ type Event struct {
 	RequestID string         `json:"request_id,omitempty"` // what the source knows the case by; empty: the event has no case
 	Parent    string         `json:"parent,omitempty"`     // RequestID of the parent case
 	Time      time.Time      `json:"time,omitzero"`        // as the source says; zero when it says nothing
+	Expires   time.Time      `json:"expires,omitzero"`     // when the source stops waiting for a decision; zero when it is not known
 	Requester Person         `json:"requester,omitzero"`
 	Subject   string         `json:"subject,omitempty"` // what is asked for or was found, in one line
 	Reason    string         `json:"reason,omitempty"`  // the requester's own words

@@ -69,6 +69,7 @@ func (g *Gateway) Accept(ctx context.Context, name, pathToken string, r connecto
 	}
 	arrivals := make([]store.Arrival, len(received.Events))
 	for i, e := range received.Events {
+		e = c.expiring(e, r.Time)
 		normal, err := json.Marshal(e)
 		if err != nil {
 			return g.quarantine(ctx, c, r, "the event cannot be stored: "+err.Error())
@@ -180,7 +181,16 @@ func (g *Gateway) commit(ctx context.Context, c *connection, received connectors
 
 // arrival is what is stored of one event.
 func arrival(c *connection, r connectors.Request, e connectors.Event) store.Arrival {
+	e = c.expiring(e, r.Time)
 	return arrivalOf(c, r, e, mustJSON(e))
+}
+
+// expiring adds to a request until when its tool waits, where the tool does not say so itself.
+func (c *connection) expiring(e connectors.Event, arrived time.Time) connectors.Event {
+	if e.Expires.IsZero() && c.doc.Waits > 0 && e.RequestID != "" && e.Decision == nil {
+		e.Expires = arrived.Add(c.doc.Waits).UTC().Truncate(time.Millisecond)
+	}
+	return e
 }
 
 // arrivalOf is arrival for an event whose normalised form was written already.

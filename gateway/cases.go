@@ -40,6 +40,7 @@ type CaseView struct {
 	Tickets    []TicketView    `json:"tickets"`
 	Decision   *DecisionView   `json:"decision,omitempty"`
 	Revocation *RevocationView `json:"revocation,omitempty"`
+	Expires    *ExpiryView     `json:"expires,omitempty"`
 	Timers     []TimerView     `json:"timers,omitempty"`
 	Events     []EventView     `json:"events"`
 	Deliveries []DeliveryView  `json:"deliveries"`
@@ -73,6 +74,13 @@ type DecisionView struct {
 	Once    bool      `json:"once,omitempty"`
 	Seconds int64     `json:"seconds,omitempty"`
 	Receipt string    `json:"receipt,omitempty"` // signed; drawbridge audit verify checks it offline
+}
+
+// ExpiryView is when an open case ends without a decision: when its source stops waiting, where that is known, else when
+// the policy's time is over.
+type ExpiryView struct {
+	At time.Time `json:"at"`
+	By string    `json:"by"` // source or policy
 }
 
 // TimerView is what will happen to the case unless it is decided before.
@@ -162,7 +170,7 @@ func (g *Gateway) Case(ctx context.Context, id string) (CaseView, error) {
 			return err
 		}
 		view = CaseView{CaseSummary: summary(c), Tickets: []TicketView{}, Events: []EventView{}, Deliveries: []DeliveryView{}, Timeline: []EntryView{}}
-		for _, add := range []func(context.Context, store.Queries, string) error{view.addTickets, view.addDecision, view.addTimers, view.addEvents, view.addDeliveries, view.addTimeline} {
+		for _, add := range []func(context.Context, store.Queries, string) error{view.addTickets, view.addDecision, view.addTimers, view.addEvents, view.addExpiry, view.addDeliveries, view.addTimeline} {
 			if err := add(ctx, q, id); err != nil {
 				return err
 			}
@@ -223,6 +231,26 @@ func (v *CaseView) addEvents(ctx context.Context, q store.Queries, id string) er
 		v.Events = append(v.Events, EventView{ID: e.ID, Kind: e.Kind, State: e.State, ReceivedAt: e.ReceivedAt.UTC(), Test: e.Test, Edited: e.Edited, Normal: e.Normal, Body: strings.ToValidUTF8(string(e.Body), "\uFFFD")})
 	}
 	return err
+}
+
+// addExpiry looks at the events and timers added before.
+func (v *CaseView) addExpiry(context.Context, store.Queries, string) error {
+	if v.State != caseOpen {
+		return nil
+	}
+	for _, e := range v.Events {
+		var said connectors.Event
+		if json.Unmarshal(e.Normal, &said) == nil && !said.Expires.IsZero() {
+			v.Expires = &ExpiryView{said.Expires.UTC(), "source"}
+			return nil
+		}
+	}
+	for _, t := range v.Timers {
+		if t.Kind == store.TimerDeadline && (v.Expires == nil || t.Due.Before(v.Expires.At)) {
+			v.Expires = &ExpiryView{t.Due, "policy"}
+		}
+	}
+	return nil
 }
 
 func (v *CaseView) addDeliveries(ctx context.Context, q store.Queries, id string) error {

@@ -185,15 +185,27 @@ func remindText(d dossier) string {
 	return fmt.Sprintf("%s still waits for a decision in %s.", nameOr(d.event.Requester, "Somebody"), d.caze.Connection) + untilText(d)
 }
 
-func untilText(d dossier) string {
-	if d.terms.Deadline.After <= 0 {
+// expiresText tells until when the source waits; empty where nobody knows.
+func expiresText(source string, e connectors.Event) string {
+	if e.Expires.IsZero() {
 		return ""
+	}
+	return fmt.Sprintf("%s waits for a decision until %s.", source, stampText(e.Expires))
+}
+
+func untilText(d dossier) string {
+	text := ""
+	if source := expiresText(d.caze.Connection, d.event); source != "" {
+		text = " " + source
+	}
+	if d.terms.Deadline.After <= 0 {
+		return text
 	}
 	end := " it is left undecided."
 	if d.terms.Deadline.Deny {
 		end = " it is denied."
 	}
-	return " Without a decision by " + stampText(d.caze.OpenedAt.Add(d.terms.Deadline.After)) + end
+	return text + " Without a decision by " + stampText(d.caze.OpenedAt.Add(d.terms.Deadline.After)) + end
 }
 
 func nameOr(p connectors.Person, other string) string {

@@ -30,6 +30,7 @@ type ConnectionDoc struct {
 	Connector string              `yaml:"connector"` // the vendor: epm, jira
 	State     string              `yaml:"state"`     // active (default), paused: events wait and nothing is called, disabled: events are refused besides
 	Tenant    string              `yaml:"tenant"`    // the one tenant whose events are taken, for tools that have tenants
+	Waits     time.Duration       `yaml:"waits"`     // for how long the tool waits for a decision, where its events do not say so; default: nobody knows
 	Settings  syntax              `yaml:"settings"`  // the vendor's own
 	Inbound   Inbound             `yaml:"inbound"`
 	Outbound  connectors.Outbound `yaml:"outbound"`
@@ -279,6 +280,9 @@ func (d *ConnectionDoc) validate(vendors map[string]func() connectors.Config) er
 	case stateActive, statePaused, stateDisabled:
 	default:
 		faults = append(faults, errors.New("state: active, paused or disabled"))
+	}
+	if d.Waits < 0 {
+		faults = append(faults, errors.New("waits: a length of time"))
 	}
 	if d.Inbound.Status == 0 {
 		d.Inbound.Status = http.StatusAccepted

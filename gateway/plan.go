@@ -139,6 +139,10 @@ func (p *plan) owe(in planInput, r *rule, d mapping.Draft) string {
 		a.Note.Key = noteKey(link, in.eventID, r.Rule().Name)
 	}
 	p.add(in, r, link, store.Delivery{Purpose: purposeTicket}, a)
+	if kind == connectors.Create && r.Rule().Decision != nil && !in.event.Expires.IsZero() {
+		p.add(in, nil, link, store.Delivery{Purpose: purposeClock}, connectors.Action{Kind: connectors.Comment,
+			Note: &connectors.Note{Key: shortHash(link.ID, in.eventID, "expires"), Body: escape(expiresText(in.source, in.event))}})
+	}
 	return ""
 }
 

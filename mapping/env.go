@@ -33,7 +33,7 @@ func (e Env) eventTypes(kinds []string) types.Map {
 	person := types.Map{"account": types.String, "name": types.String, "mail": types.String}
 	event := types.Map{
 		"kind": types.String, "type": types.String, "tenant": types.String, "request_id": types.String,
-		"parent": types.String, "time": types.String, "requester": person, "subject": types.String,
+		"parent": types.String, "time": types.String, "expires": types.String, "requester": person, "subject": types.String,
 		"reason": types.String, "severity": types.String, "url": types.String,
 		"decision": types.Map{"outcome": types.String, "by": person, "at": types.String},
 		"data":     e.dataType(kinds), "test": types.Bool, "raw": types.Any,

@@ -204,6 +204,34 @@ func TestTicketIsToldThatTheClocksDecisionDidNotArrive(t *testing.T) {
 	}
 }
 
+func TestCaseShowsWhenItEndsWithoutADecision(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	c.policy(t, "approvers: {people: [kim]}\ndeadline: {after: 4h, then: deny}\n")
+	id, issue, err := c.request()
+	must(t, err)
+	view, err := c.caseOf(id)
+	must(t, err)
+	if e := view.Expires; e == nil || e.By != "policy" || !e.At.Equal(view.OpenedAt.Add(4*time.Hour)) {
+		t.Errorf("the case ends %+v, want by the policy 4 hours after %s", e, view.OpenedAt)
+	}
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+	_, err = c.decided(id, issue.Key, "Approved")
+	must(t, err)
+	if view, err = c.caseOf(id); err != nil || view.Expires != nil {
+		t.Errorf("decided, it ends %+v, %v", view.Expires, err)
+	}
+	c.edit(t, "Connection", "epm", "connector: epm", "connector: epm\nwaits: 1h")
+	id, issue, err = c.request()
+	must(t, err)
+	if view, err = c.caseOf(id); err != nil || view.Expires == nil || view.Expires.By != "source" || !view.Expires.At.Equal(view.OpenedAt.Add(time.Hour)) {
+		t.Errorf("where the tool waits for an hour, the case ends %+v, %v", view.Expires, err)
+	}
+	must(t, c.until(func() error {
+		return c.comment(issue.Key, "epm waits for a decision until "+view.OpenedAt.Add(time.Hour).UTC().Format("2006-01-02 15:04:05"))
+	}))
+}
+
 func TestDeputyDecidesInTime(t *testing.T) {
 	t.Parallel()
 	var clock virtual

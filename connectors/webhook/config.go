@@ -54,6 +54,7 @@ type Paths struct {
 	Reason    string `yaml:"reason"`
 	Severity  string `yaml:"severity"`
 	Time      string `yaml:"time"`
+	Expires   string `yaml:"expires"` // until when the tool waits for a decision
 	URL       string `yaml:"url"`
 	DecidedBy Person `yaml:"decided_by"` // of events that tell of a decision
 	DecidedAt string `yaml:"decided_at"`
@@ -260,7 +261,7 @@ func (c *Config) content() []path {
 	list := []path{
 		{name: "paths.request_id", text: p.RequestID, id: true}, {name: "paths.parent", text: p.Parent, id: true},
 		{name: "paths.subject", text: p.Subject}, {name: "paths.reason", text: p.Reason}, {name: "paths.severity", text: p.Severity},
-		{name: "paths.time", text: p.Time}, {name: "paths.url", text: p.URL}, {name: "paths.decided_at", text: p.DecidedAt},
+		{name: "paths.time", text: p.Time}, {name: "paths.expires", text: p.Expires}, {name: "paths.url", text: p.URL}, {name: "paths.decided_at", text: p.DecidedAt},
 	}
 	for _, who := range []struct {
 		name string

@@ -130,6 +130,9 @@ func (s *source) describe(e *connectors.Event, v values) error {
 	if e.URL, err = v.address("paths.url"); err != nil {
 		return err
 	}
+	if e.Expires, err = v.instant("paths.expires", s.times); err != nil {
+		return err
+	}
 	e.Time, err = v.instant("paths.time", s.times)
 	return err
 }

@@ -100,6 +100,7 @@ function showCase(c) {
   fact("From", c.connection + (c.tenant ? " (tenant " + c.tenant + ")" : ""));
   fact("Request", c.request_id);
   fact("Opened", moment(c.opened_at));
+  if (c.expires) fact("Ends", moment(c.expires.at) + (c.expires.by === "source" ? ", when the tool stops waiting" : ", by the policy"));
   if (c.events.some((e) => e.test)) fact("Test", "yes: a sample that was sent by an admin; no decision is told to the tool");
   for (const t of c.tickets) fact("Ticket", showTicket(t));
   if (c.decision) page.querySelector("[data-outcome]").append(...showDecision(c.decision));

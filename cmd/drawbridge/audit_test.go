@@ -269,3 +269,34 @@ func TestAuditEraseShowsThenErases(t *testing.T) {
 	a.sql(`UPDATE cases SET state = 'open', requester = '{"account":"zoe"}'`)
 	a.fails("not complete: 1", "erase", "zoe")
 }
+
+// Decisions made at the desk, in the tool itself and by the clock are all as they were recorded.
+func TestAuditVerifyOfWhatABridgeRecorded(t *testing.T) {
+	t.Parallel()
+	storetest.Engines(t, func(t *testing.T, engine string) {
+		var clock virtual
+		c := start(t, engine, withClock(&clock))
+		c.policy(t, "approvers: {people: [kim]}\ndeadline: {after: 1h, then: deny}\n")
+		id, issue, err := c.request()
+		must(t, err)
+		must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+		_, err = c.decided(id, issue.Key, "Approved")
+		must(t, err)
+		_, err = c.decidedInConsole()
+		must(t, err)
+		_, issue, err = c.request()
+		must(t, err)
+		clock.forward(61 * time.Minute)
+		must(t, c.until(func() error { return c.comment(issue.Key, "accepted by epm") }))
+		report, err := audit.MakeReport(c.ctx, c.store.Queries, audit.Range{})
+		must(t, err)
+		if len(report.Lines) != 3 {
+			t.Errorf("the report has %d lines", len(report.Lines))
+		}
+		key, _, err := audit.PublicKey(c.ctx, c.store.Queries, c.bridge.vault)
+		must(t, err)
+		if a, err := audit.Verify(c.ctx, c.store, audit.Question{Key: key, Keyed: true}); err != nil || !a.OK() || len(a.Notes) > 0 {
+			t.Errorf("verify = %+v, %v", a, err)
+		}
+	})
+}

@@ -63,6 +63,7 @@ func TestHostileChoiceOfDurationAndReason(t *testing.T) {
 		{"chosen by the first of two", []change{quorum(2), stands("Approved", field("1", "acc-kim", "hours", "", "1"), kimApproves, away, leeApproves), now("hours", "1")}, Approved, "", time.Hour, ""},
 		{"changed between two", []change{quorum(2), stands("Approved", field("1", "acc-kim", "hours", "", "1"), kimApproves, field("6", "acc-ana", "hours", "1", "8"), away, leeApproves), now("hours", "8")}, Refused, DurationRefused, 0, ""},
 		{"what was there before somebody chose cannot be read", []change{stands("Approved", field("1", "acc-ana", "hours", "", "8"), kimApproves), now("hours", "8"), func(in *Input) { in.Ticket.Duration = odd }}, Refused, DurationRefused, 0, ""},
+		{"taken away by the requester, and what was there before cannot be read", []change{stands("Approved", field("1", "acc-ana", "hours", "some", ""), kimApproves), now("hours", "")}, Refused, DurationRefused, 0, ""},
 		{"answered natively, chosen by the requester before", []change{natively(answer("1", "acc-kim", connectors.Approved, connectors.Approved)), func(in *Input) {
 			in.Ticket.Snapshot.History = []connectors.Step{field("1", "acc-ana", "hours", "", "8")}
 		}, now("hours", "8")}, Refused, DurationRefused, 0, ""},

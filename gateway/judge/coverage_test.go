@@ -109,6 +109,11 @@ func TestJudgeCorners(t *testing.T) {
 			move("1", "acc-kim", "Open", "Approved"), move("2", "acc-lee", "Approved", "Open"), move("3", "acc-kim", "Open", "Declined"), move("4", "acc-kim", "Declined", "Open"), move("5", "acc-lee", "Open", "Approved"))}, Approved, "", "kim lee"},
 		{"a no, then the same person's yes", []change{quorum(2), byQuorum, stands("Approved",
 			move("1", "acc-kim", "Open", "Declined"), move("2", "acc-kim", "Declined", "Approved"))}, Counted, "", "kim"},
+		{"a no, then the same person's yes, and the desk's clock was set back", []change{quorum(2), byQuorum, stands("Approved",
+			at(move("1", "acc-kim", "Open", "Declined"), noon.Add(time.Second)), move("2", "acc-lee", "Declined", "Open"), move("3", "acc-kim", "Open", "Approved"))}, Counted, "", "kim"},
+		{"a vote after the same person's no on the ticket it is for", []change{quorum(2), byQuorum, stands("Approved", move("1", "acc-lee", "Open", "Declined"), move("2", "acc-kim", "Declined", "Approved")), func(in *Input) {
+			in.Votes = []Vote{{Claim: "v", Link: "lnk-1", Outcome: Approved, At: noon.Add(time.Second), Actor: mapping.Actor{Person: "lee"}}}
+		}}, Approved, "", "lee kim"},
 		{"a yes here, the same person's later no on the other ticket", []change{quorum(2), byQuorum, onTheOther("Declined", at(move("1", "acc-kim", "Open", "Declined"), noon.Add(time.Second)))}, Refused, SaidOtherwise, ""},
 		{"a yes here, the same person's no on the other ticket in the same moment", []change{quorum(2), byQuorum, onTheOther("Declined", move("1", "acc-kim", "Open", "Declined"))}, Refused, SaidOtherwise, ""},
 		{"a yes here, the same person's earlier no on the other ticket", []change{quorum(2), byQuorum, onTheOther("Declined", at(move("1", "acc-kim", "Open", "Declined"), noon.Add(-time.Second)))}, Counted, "", "kim"},
@@ -123,6 +128,7 @@ func TestJudgeCorners(t *testing.T) {
 			e.Snapshot.Status, e.Snapshot.History = "Open", nil
 			e.Snapshot.Approvals = []connectors.Approval{answer("1", "acc-kim", connectors.Denied, connectors.Approved)}
 		})}, Refused, SaidOtherwise, ""},
+		{"no right to decide, and the opposite since on the other ticket", []change{stands("Approved", move("1", "acc-max", "Open", "Approved")), onTheOther("Declined", at(move("1", "acc-max", "Open", "Declined"), noon.Add(time.Second)))}, Refused, NotAnApprover, ""},
 		{"a vote, and the same person's no here since", []change{quorum(2), byQuorum, stands("Approved", at(move("1", "acc-lee", "Open", "Declined"), noon.Add(time.Second)), at(move("2", "acc-kim", "Declined", "Approved"), noon.Add(2*time.Second))), func(in *Input) {
 			in.Votes = []Vote{{Claim: "v", Outcome: Approved, At: noon, Actor: mapping.Actor{Person: "lee"}}}
 		}}, Counted, "", "kim"},

@@ -138,6 +138,8 @@ func TestHostileEditsOfWhatConditionsSee(t *testing.T) {
 		{"no longer admits at the click", []change{stands("Approved", "High", field("1", "acc-max", "priority", "Low", "High"), kimApproves)}, Refused, NotAnApprover},
 		{"no longer admits after the click", []change{stands("Approved", "High", kimApproves, field("6", "acc-max", "priority", "Low", "High"))}, Approved, ""},
 		{"what we wrote cannot be worked out", []change{stands("Approved", "Low", field("1", "acc-max", "priority", "unreadable", "Low"), kimApproves)}, Refused, ConditionFailed},
+		{"what stood there at the click cannot be worked out", []change{stands("Approved", "unreadable", field("1", "acc-max", "priority", "Low", "unreadable"), kimApproves)}, Refused, ConditionFailed},
+		{"a condition on the status that the only step set", []change{stands("Approved", "Low", kimApproves), func(in *Input) { in.Admit = inReview }}, Approved, ""},
 		{"a condition on the status that the click set", []change{stands("Approved", "Low", move("1", "acc-max", "Open", "Review"), move("2", "acc-kim", "Review", "Approved")), func(in *Input) { in.Admit = inReview }}, Approved, ""},
 		{"a condition on a status that the click did not set", []change{stands("Approved", "Low", move("1", "acc-kim", "Open", "Granted"), move("2", "acc-max", "Granted", "Approved")), func(in *Input) {
 			in.Admit = inReview

@@ -128,6 +128,9 @@ func TestJudgeCorners(t *testing.T) {
 			e.Snapshot.Status, e.Snapshot.History = "Open", nil
 			e.Snapshot.Approvals = []connectors.Approval{answer("1", "acc-kim", connectors.Denied, connectors.Approved)}
 		})}, Refused, SaidOtherwise, ""},
+		{"a yes here, and a no on the other ticket under the account they have there", []change{onTheOther("Declined", at(move("1", "u-kim", "Open", "Declined"), noon.Add(time.Second))), func(in *Input) {
+			in.Others[0].Movers = map[string]Mover{"u-kim": {Person: "kim"}}
+		}}, Refused, SaidOtherwise, ""},
 		{"no right to decide, and the opposite since on the other ticket", []change{stands("Approved", move("1", "acc-max", "Open", "Approved")), onTheOther("Declined", at(move("1", "acc-max", "Open", "Declined"), noon.Add(time.Second)))}, Refused, NotAnApprover, ""},
 		{"a vote, and the same person's no here since", []change{quorum(2), byQuorum, stands("Approved", at(move("1", "acc-lee", "Open", "Declined"), noon.Add(time.Second)), at(move("2", "acc-kim", "Declined", "Approved"), noon.Add(2*time.Second))), func(in *Input) {
 			in.Votes = []Vote{{Claim: "v", Outcome: Approved, At: noon, Actor: mapping.Actor{Person: "lee"}}}

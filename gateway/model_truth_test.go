@@ -184,7 +184,8 @@ func (t *simTicket) approvedBy(who string) bool {
 	return slices.ContainsFunc(t.desk.w.tickets, func(other *simTicket) bool {
 		_, words := other.words()
 		return other.request == t.request && slices.ContainsFunc(words, func(v word) bool {
-			return v.who == who && v.said == "approved" && t.mayDecide(who, v.at)
+			// Who was in the group when it was judged is not known any more.
+			return v.who == who && v.said == "approved" && (simPolicies[t.desk.w.shape.Policy].group || t.mayDecide(who, v.at))
 		})
 	})
 }
@@ -303,9 +304,11 @@ func (w *simWorld) standing(r *simRequest, tickets []*simTicket) string {
 		}
 		for _, other := range tickets {
 			if same, more := other.words(); other != t && other.mark == other.key && same == says {
-				if last, voices := other.voices(says, more, tickets); last != nil {
-					people = append(people, voices...)
+				last, voices := other.voices(says, more, tickets)
+				if last == nil || (says == "approved" && other.meddled(voices)) {
+					continue // it may be refused there
 				}
+				people = append(people, voices...)
 			}
 		}
 		if says == "approved" && t.meddled(people) {

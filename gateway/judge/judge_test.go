@@ -342,6 +342,22 @@ func TestJudge(t *testing.T) {
 			a.By.Automation = true
 			in.Ticket.Snapshot.Approvals = []connectors.Approval{a}
 		}, Refused, Automation},
+		{"native approval in the moment of an edit that was put back", func(in *Input) {
+			in.Ticket.Snapshot.Approvals = []connectors.Approval{answer("1", "acc-kim", connectors.Approved, connectors.Approved)}
+			history(in, edit("1", "acc-max", "ana asks", "something else"), edit("2", "acc-max", "something else", "ana asks"))
+		}, Refused, ContentChanged},
+		{"native approval, and we wrote in the same moment", func(in *Input) {
+			in.Ticket.Snapshot.Approvals = []connectors.Approval{answer("1", "acc-kim", connectors.Approved, connectors.Approved)}
+			ours := edit("1", "acc-bridge", "ana asked", "ana asks")
+			ours.By.Ours = true
+			history(in, ours)
+		}, Approved, ""},
+		{"native approval, edited and put back a moment before", func(in *Input) {
+			in.Ticket.Snapshot.Approvals = []connectors.Approval{answer("1", "acc-kim", connectors.Approved, connectors.Approved)}
+			there, back := edit("1", "acc-max", "ana asks", "something else"), edit("2", "acc-max", "something else", "ana asks")
+			there.At, back.At = noon.Add(-2*time.Second), noon.Add(-time.Second)
+			history(in, there, back)
+		}, Approved, ""},
 		{"native approval, edited afterwards", func(in *Input) {
 			in.Ticket.Snapshot.Approvals = []connectors.Approval{answer("1", "acc-kim", connectors.Approved, connectors.Approved)}
 			history(in, connectors.Step{ID: "1", At: noon.Add(time.Second), By: account("acc-max"), Field: "description"})

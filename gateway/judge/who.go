@@ -152,11 +152,13 @@ func login(account string) string {
 }
 
 // editedAround tells whether a claim was made on a ticket that said something else than we wrote, or somebody else than
-// us edited what matters after it.
+// us edited what matters after it. An edit of the same moment as an answer that has no place in the history came after
+// it, and before it.
 func (in Input) editedAround(c claim) bool {
 	before, after := in.Ticket.split(c)
-	return Edited(before, in.Ticket.Matters) || slices.ContainsFunc(after, func(step connectors.Step) bool {
-		return !step.By.Ours && slices.Contains(in.Ticket.Matters, step.Field)
+	edit := func(step connectors.Step) bool { return !step.By.Ours && slices.Contains(in.Ticket.Matters, step.Field) }
+	return Edited(before, in.Ticket.Matters) || slices.ContainsFunc(after, edit) || slices.ContainsFunc(before, func(step connectors.Step) bool {
+		return c.step < 0 && edit(step) && step.At.Equal(c.at)
 	})
 }
 

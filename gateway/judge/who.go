@@ -156,7 +156,9 @@ func login(account string) string {
 // it, and before it.
 func (in Input) editedAround(c claim) bool {
 	before, after := in.Ticket.split(c)
-	edit := func(step connectors.Step) bool { return !step.By.Ours && slices.Contains(in.Ticket.Matters, step.Field) }
+	edit := func(step connectors.Step) bool {
+		return !step.By.Ours && slices.Contains(in.Ticket.Matters, step.Field)
+	}
 	return Edited(before, in.Ticket.Matters) || slices.ContainsFunc(after, edit) || slices.ContainsFunc(before, func(step connectors.Step) bool {
 		return c.step < 0 && edit(step) && step.At.Equal(c.at)
 	})

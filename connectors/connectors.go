@@ -230,7 +230,7 @@ type Step struct {
 	ID    string    `json:"id"` // stable at the desk
 	At    time.Time `json:"at"`
 	By    Account   `json:"by"`
-	Field string    `json:"field"` // "status" for the status, else the desk's field id
+	Field string    `json:"field"` // status, summary, description and priority as a Snapshot names them, else the desk's field id
 	From  string    `json:"from"`
 	To    string    `json:"to"`
 }

@@ -16,6 +16,7 @@ const (
 	changeBatch  = 64
 	changeLanes  = 4 // tickets of one desk that are re-read at once
 	changePause  = 2 * time.Second
+	goneAfter    = 2 // times that a desk says so again
 	changePauses = 5 // after so many the watch, which never gives up, is left to find it
 )
 
@@ -83,7 +84,7 @@ func (w *worker) reread(ctx context.Context, conn *connection, c store.Change) e
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if known && link.State != linkLinked {
+	if known && link.State != linkLinked && link.State != linkGone {
 		return w.g.store.InTx(ctx, func(tx *store.Tx) error { return tx.DoneChange(ctx, c) })
 	}
 	w.g.step("receive.before_fetch")
@@ -94,8 +95,11 @@ func (w *worker) reread(ctx context.Context, conn *connection, c store.Change) e
 	if err != nil {
 		return err
 	}
-	if !known {
+	switch {
+	case !known:
 		return w.stranger(ctx, lease, c, snapshot)
+	case link.State == linkGone:
+		return w.back(ctx, lease, c, link, snapshot)
 	}
 	return w.g.decide(ctx, lease, conn, link, snapshot, c)
 }
@@ -153,19 +157,42 @@ func (w *worker) postpone(ctx context.Context, conn *connection, c store.Change,
 	})
 }
 
-// vanished handles a ticket that is gone from the desk or hidden from our account.
+// vanished handles a ticket that is gone from the desk or hidden from our account, once the desk has said so several
+// times: one stray answer ends nothing.
 func (w *worker) vanished(ctx context.Context, lease store.Lease, c store.Change, link store.Link, known bool) error {
+	now := w.g.now()
 	return w.g.fenced(ctx, lease, func(tx *store.Tx) error {
-		if known {
-			if err := tx.SetLinkState(ctx, link.ID, linkGone); err != nil {
-				return err
-			}
-			if err := tx.Record(ctx, store.Entry{At: w.g.now(), CaseID: link.CaseID, Kind: "ticket.gone", Subject: w.name,
-				Content: map[string]any{"ticket": link.RefKey, "note": "the desk no longer shows this ticket to our account; nothing can be decided on it"}}); err != nil {
-				return err
-			}
+		if !known || link.State == linkGone {
+			return tx.DoneChange(ctx, c)
+		}
+		if c.Tries < goneAfter {
+			return tx.PostponeChange(ctx, c, now.Add(changePause<<c.Tries))
+		}
+		if err := tx.SetLinkState(ctx, link.ID, linkGone); err != nil {
+			return err
+		}
+		if err := tx.Record(ctx, store.Entry{At: now, CaseID: link.CaseID, Kind: "ticket.gone", Subject: w.name,
+			Content: map[string]any{"ticket": link.RefKey, "note": "the desk no longer shows this ticket to our account; nothing can be decided on it until it does"}}); err != nil {
+			return err
 		}
 		return tx.DoneChange(ctx, c)
+	})
+}
+
+// back handles a ticket that was gone and is shown again: what was done to it counts again, as far as it is still ours.
+func (w *worker) back(ctx context.Context, lease store.Lease, c store.Change, link store.Link, s connectors.Snapshot) error {
+	now := w.g.now()
+	return w.g.fenced(ctx, lease, func(tx *store.Tx) error {
+		if !s.Ours || s.Key != link.Key {
+			return tx.DoneChange(ctx, c)
+		}
+		if err := tx.SetLinkState(ctx, link.ID, linkLinked); err != nil {
+			return err
+		}
+		if err := tx.Record(ctx, store.Entry{At: now, CaseID: link.CaseID, Kind: "ticket.back", Subject: w.name, Content: map[string]any{"ticket": link.RefKey}}); err != nil {
+			return err
+		}
+		return tx.PostponeChange(ctx, c, now)
 	})
 }
 
@@ -232,7 +259,7 @@ func (w *worker) adopt(ctx context.Context, tx *store.Tx, c store.Change, link s
 
 const (
 	watchCursor = "watch"
-	watchOpen   = 101 // one more than a desk is asked for by id, so that more than that can be told
+	watchOpen   = 10_000 // open tickets a connector is told of; it asks for as many of them in a round as it sees fit
 )
 
 // watch asks the desk what changed since the cursor, so that a lost webhook repairs itself. The cursor is stored in
@@ -247,13 +274,13 @@ func (w *worker) watch(ctx context.Context, conn *connection, now time.Time) err
 	if err != nil {
 		return err
 	}
-	links, err := w.g.store.OpenLinks(ctx, w.name, "", watchOpen)
+	refs, err := w.g.store.OpenRefs(ctx, w.name, watchOpen)
 	if err != nil {
 		return err
 	}
-	open := make([]connectors.Ref, len(links))
-	for i, l := range links {
-		open[i] = connectors.Ref{ID: l.RefID, Key: l.RefKey}
+	open := make([]connectors.Ref, len(refs))
+	for i, r := range refs {
+		open[i] = connectors.Ref{ID: r.ID, Key: r.Key}
 	}
 	callCtx, cancel := context.WithTimeout(ctx, conn.doc.Delivery.Timeout)
 	defer cancel()
@@ -264,8 +291,8 @@ func (w *worker) watch(ctx context.Context, conn *connection, now time.Time) err
 	return w.g.store.InTx(ctx, func(tx *store.Tx) error {
 		if cursor == "" {
 			// Watching begins before the first ticket is opened. Where it did not, what happened so far is not known.
-			for _, l := range links {
-				if err := w.g.addChange(ctx, tx, w.name, connectors.Change{Ref: connectors.Ref{ID: l.RefID, Key: l.RefKey}}, now); err != nil {
+			for _, ref := range open {
+				if err := w.g.addChange(ctx, tx, w.name, connectors.Change{Ref: ref}, now); err != nil {
 					return err
 				}
 			}

@@ -158,11 +158,12 @@ func (q Queries) LinksOfCase(ctx context.Context, caseID string) ([]Link, error)
 	return ls, wrap("read links of case", err)
 }
 
-// OpenLinks reads links with a ticket whose case is open, by id, those after the id given. The open cases lead, since
-// a desk has many more tickets of cases long closed.
-func (q Queries) OpenLinks(ctx context.Context, desk, after string, limit int) ([]Link, error) {
-	ls, err := all(ctx, q, (*Link).fields, `SELECT `+prefixed("l", linkColumns)+` FROM cases AS c CROSS JOIN links AS l
-		WHERE c.state = 'open' AND l.case_id = c.id AND l.desk = $1 AND l.state = 'linked' AND l.id > $2
-		ORDER BY l.id LIMIT $3`, desk, after, int64(limit))
-	return ls, wrap("read open links", err)
+// OpenRefs reads the tickets of open cases at a desk, those that are gone included: they may come back. The open cases
+// lead, since a desk has many more tickets of cases long closed.
+func (q Queries) OpenRefs(ctx context.Context, desk string, limit int) ([]Ref, error) {
+	refs, err := all(ctx, q, func(r *Ref) []any { return []any{&r.ID, &r.Key, &r.URL} },
+		`SELECT l.ref_id, l.ref_key, l.ref_url FROM cases AS c CROSS JOIN links AS l
+		WHERE c.state = 'open' AND l.case_id = c.id AND l.desk = $1 AND l.state IN ('linked', 'gone') AND l.ref_id <> ''
+		ORDER BY l.id LIMIT $2`, desk, int64(limit))
+	return refs, wrap("read open tickets", err)
 }

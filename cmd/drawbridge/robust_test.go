@@ -118,3 +118,36 @@ func TestTicketOfAGivenUpCreateIsClosedWhenItSurfaces(t *testing.T) {
 	must(t, c.settled())
 	must(t, c.silent(id))
 }
+
+func TestOneStrayAnswerThatATicketIsGoneEndsNothing(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	id, issue, err := c.request()
+	must(t, err)
+	must(t, c.settled())
+	c.jira.FailOn("get", 1, http.StatusNotFound, nil)
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+	_, err = c.decided(id, issue.Key, "Approved")
+	must(t, err)
+}
+
+func TestTicketThatWasHiddenForAWhileDecidesAgain(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	id, issue, err := c.request()
+	must(t, err)
+	must(t, c.settled())
+	c.jira.FailOn("get", 1000, http.StatusNotFound, nil)
+	must(t, c.jira.CommentAs(issue.Key, "acc-max", "where is it?"))
+	must(t, c.until(func() error {
+		view, err := c.caseOf(id)
+		if err == nil && view.Tickets[0].State != store.LinkGone {
+			err = fmt.Errorf("the ticket is %s, want it gone", view.Tickets[0].State)
+		}
+		return err
+	}))
+	c.jira.Heal()
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+	_, err = c.decided(id, issue.Key, "Approved")
+	must(t, err)
+}

@@ -59,13 +59,13 @@ func (c *connector) Watch(ctx context.Context, since connectors.Cursor, open []c
 		}
 		out = append(out, changes...)
 		next.Searched = now
-		if c.conf.Deployment == dataCenter {
+		if !byID { // no search tells that a ticket was deleted
 			next.Turn++
-			gone, err := c.goneAmong(ctx, open, from.Turn)
+			looked, err := c.lookAfter(ctx, start, open, from.Turn)
 			if err != nil {
 				return nil, since, unsent(err)
 			}
-			out = append(out, gone...)
+			out = append(out, looked...)
 		}
 	}
 	return distinct(out), next.cursor(), nil
@@ -122,11 +122,14 @@ func (c *connector) gone(id string) connectors.Change {
 	return connectors.Change{Ref: connectors.Ref{ID: id}, ID: id + "@gone@" + hour}
 }
 
-// goneAmong asks for some of the open tickets, each round for others: no search tells that a ticket was deleted.
-func (c *connector) goneAmong(ctx context.Context, open []connectors.Ref, turn int) ([]connectors.Change, error) {
+// lookAfter asks for some of the open tickets, each round for others: a hundred by one call at Cloud, and a few one by one
+// at Data Center.
+func (c *connector) lookAfter(ctx context.Context, since time.Time, open []connectors.Ref, turn int) ([]connectors.Change, error) {
+	if c.conf.Deployment == cloud {
+		return c.fetchOpen(ctx, since, some(open, turn, maxFetch))
+	}
 	var out []connectors.Change
-	for n := range min(len(open), lookedAfter) {
-		ref := open[(turn*lookedAfter+n)%len(open)]
+	for _, ref := range some(open, turn, lookedAfter) {
 		if !issueID.MatchString(ref.ID) {
 			continue
 		}
@@ -138,6 +141,15 @@ func (c *connector) goneAmong(ctx context.Context, open []connectors.Ref, turn i
 		}
 	}
 	return out, nil
+}
+
+// some takes a number of tickets, others each turn.
+func some(open []connectors.Ref, turn, number int) []connectors.Ref {
+	out := make([]connectors.Ref, min(len(open), number))
+	for n := range out {
+		out[n] = open[(turn*number+n)%len(open)]
+	}
+	return out
 }
 
 // changed is a ticket of a list as a change.

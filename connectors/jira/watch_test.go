@@ -1,6 +1,7 @@
 package jira
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -89,5 +90,32 @@ func TestWallClockIsTheAccountsAndNeverTooLate(t *testing.T) {
 				t.Errorf("wallClock = %s, want %s", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestEveryOpenTicketHasItsTurn(t *testing.T) {
+	t.Parallel()
+	var open []connectors.Ref
+	for n := range 250 {
+		open = append(open, connectors.Ref{ID: strconv.Itoa(n)})
+	}
+	seen := map[string]bool{}
+	for turn := range 3 {
+		part := some(open, turn, 100)
+		if len(part) != 100 {
+			t.Errorf("turn %d has %d tickets", turn, len(part))
+		}
+		for _, ref := range part {
+			seen[ref.ID] = true
+		}
+	}
+	if len(seen) != len(open) {
+		t.Errorf("three turns look after %d of %d tickets", len(seen), len(open))
+	}
+	if got := some(open[:7], 5, 100); len(got) != 7 {
+		t.Errorf("of seven tickets %d are looked after", len(got))
+	}
+	if got := some(nil, 5, 100); len(got) != 0 {
+		t.Errorf("of none %d are looked after", len(got))
 	}
 }

@@ -3,7 +3,6 @@ package elimity
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -135,13 +134,8 @@ func (f *faults) address(path, value string, needed bool) {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		f.add(path, "is no plain URL like https://example.elimity.com")
-	case u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "https" || u.Scheme == "http" && connectors.Loopback(u.Hostname()):
 	default:
 		f.add(path, "has to start with https://")
 	}
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }

@@ -2,11 +2,12 @@ package freshworks
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
 // Common are the settings both desks have.
@@ -92,28 +93,14 @@ func Numbered(text string) (int64, bool) { return number(text) }
 // AddressFault tells what is wrong with a desk's address; domain is what the vendor's addresses end in. The interface
 // answers under the vendor's own addresses only.
 func AddressFault(text, domain string) string {
-	u, err := url.Parse(text)
-	switch {
-	case text == "":
-		return "is missing"
-	case err != nil || u.Host == "":
-		return "is not a URL"
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "":
-		return "holds more than scheme and host"
-	case loopback(u.Hostname()) && (u.Scheme == "http" || u.Scheme == "https"):
-		return ""
-	case u.Scheme != "https":
-		return "must be https"
-	case !strings.HasSuffix(u.Hostname(), "."+domain):
-		return "must be https://NAME." + domain + ": the interface does not answer under other names"
-	default:
-		return ""
+	if fault := connectors.SiteFault(text); fault != "" {
+		return fault
 	}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	u, err := url.Parse(text)
+	if err != nil || !connectors.Loopback(u.Hostname()) && !strings.HasSuffix(u.Hostname(), "."+domain) {
+		return "must be https://NAME." + domain + ": the interface does not answer under other names"
+	}
+	return ""
 }
 
 // Place reads a number that stands for a place, 0 where there is none.

@@ -93,7 +93,7 @@ func (a Auth) faults(deployment string) []error {
 		if a.OAuth.ClientSecret.IsZero() {
 			faults = append(faults, errors.New("auth.oauth.client_secret is missing"))
 		}
-		if text := addressFault(a.OAuth.TokenURL); text != "" {
+		if text := connectors.AddressFault(a.OAuth.TokenURL); text != "" {
 			faults = append(faults, fmt.Errorf("auth.oauth.token_url %s", text))
 		}
 	}
@@ -121,7 +121,7 @@ func (c Consent) faults(deployment string) []error {
 	if c.RefreshToken.IsZero() {
 		faults = append(faults, errors.New("auth.consent.refresh_token is missing"))
 	}
-	if text := addressFault(c.TokenURL); text != "" {
+	if text := connectors.AddressFault(c.TokenURL); text != "" {
 		faults = append(faults, fmt.Errorf("auth.consent.token_url %s", text))
 	}
 	return faults

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"regexp"
 	"strings"
@@ -75,14 +74,14 @@ func (c Config) faults() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 
-	if text := addressFault(c.BaseURL); text != "" {
+	if text := connectors.AddressFault(c.BaseURL); text != "" {
 		fault("base_url %s", text)
 	} else if u, _ := url.Parse(c.BaseURL); u.Hostname() == gatewayHost && !strings.HasPrefix(u.Path, "/ex/jira/") {
 		fault("base_url of the Atlassian gateway is https://%s/ex/jira/CLOUD-ID", gatewayHost)
 	} else if strings.Contains(u.Path, "/rest/") {
 		fault("base_url ends before /rest")
 	}
-	if text := addressFault(c.SiteURL); c.SiteURL != "" && text != "" && c.SiteURL != c.BaseURL {
+	if text := connectors.AddressFault(c.SiteURL); c.SiteURL != "" && text != "" && c.SiteURL != c.BaseURL {
 		fault("site_url %s", text)
 	}
 	if c.Deployment != cloud && c.Deployment != dataCenter {
@@ -108,23 +107,6 @@ func (c Config) faults() error {
 	return errors.Join(append(faults, c.Auth.faults(c.Deployment)...)...)
 }
 
-// addressFault tells what is wrong with an address that credentials are sent to.
-func addressFault(text string) string {
-	u, err := url.Parse(text)
-	switch {
-	case text == "":
-		return "is missing"
-	case err != nil || u.Host == "":
-		return "is not a URL"
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "holds more than scheme, host and path"
-	case u.Scheme == "http" && loopback(u.Hostname()), u.Scheme == "https":
-		return ""
-	default:
-		return "must be https"
-	}
-}
-
 func hostOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -136,9 +118,4 @@ func hostOf(address string) string {
 // behindGateway tells whether calls go through Atlassian's gateway, which wants a scope for each.
 func (c Config) behindGateway() bool {
 	return c.Deployment == cloud && strings.Contains(c.BaseURL, "/ex/jira/")
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

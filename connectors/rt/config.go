@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -64,7 +62,7 @@ var fieldName = regexp.MustCompile(`^[\pL\pN][\pL\pN _-]{0,99}$`)
 func (c Config) faults() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if text := addressFault(c.BaseURL); text != "" {
+	if text := connectors.AddressFault(c.BaseURL); text != "" {
 		fault("base_url %s", text)
 	} else if strings.Contains(c.BaseURL, "/REST/") {
 		fault("base_url ends before /REST")
@@ -87,28 +85,6 @@ func (c Config) faults() error {
 		fault("overlap lies between %s and 48h", settle)
 	}
 	return errors.Join(faults...)
-}
-
-// addressFault tells what is wrong with an address that credentials are sent to.
-func addressFault(text string) string {
-	u, err := url.Parse(text)
-	switch {
-	case text == "":
-		return "is missing"
-	case err != nil || u.Host == "":
-		return "is not a URL"
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "holds more than scheme, host and path"
-	case u.Scheme == "http" && loopback(u.Hostname()), u.Scheme == "https":
-		return ""
-	default:
-		return "must be https"
-	}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // auth is how the client signs in.

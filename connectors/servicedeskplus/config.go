@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -158,7 +157,7 @@ var (
 func (c Config) faults() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if text := addressFault(c.BaseURL); text != "" {
+	if text := connectors.AddressFault(c.BaseURL); text != "" {
 		fault("base_url %s", text)
 	}
 	if strings.HasSuffix(c.BaseURL, "/api/v3") {
@@ -225,8 +224,8 @@ func (c Config) oauthFaults() []error {
 		faults = append(faults, errors.New("auth.oauth needs either data_center or accounts_url"))
 	case o.DataCenter != "" && !known:
 		faults = append(faults, fmt.Errorf("auth.oauth.data_center is one of: %s", strings.Join(slices.Sorted(maps.Keys(dataCenters)), ", ")))
-	case o.AccountsURL != "" && addressFault(o.AccountsURL) != "":
-		faults = append(faults, fmt.Errorf("auth.oauth.accounts_url %s", addressFault(o.AccountsURL)))
+	case o.AccountsURL != "" && connectors.AddressFault(o.AccountsURL) != "":
+		faults = append(faults, fmt.Errorf("auth.oauth.accounts_url %s", connectors.AddressFault(o.AccountsURL)))
 	}
 	base, err := url.Parse(c.BaseURL)
 	for name, other := range dataCenters {
@@ -244,28 +243,6 @@ func isAccount(text string) bool {
 
 func contains(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(one string) bool { return strings.EqualFold(one, name) })
-}
-
-// addressFault tells what is wrong with an address that credentials are sent to.
-func addressFault(text string) string {
-	u, err := url.Parse(text)
-	switch {
-	case text == "":
-		return "is missing"
-	case err != nil || u.Host == "":
-		return "is not a URL"
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "holds more than scheme, host and path"
-	case u.Scheme == "http" && loopback(u.Hostname()), u.Scheme == "https":
-		return ""
-	default:
-		return "must be https"
-	}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // auth is how the client signs in.

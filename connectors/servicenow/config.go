@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -100,7 +98,7 @@ var (
 func (c Config) faults() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if text := addressFault(c.BaseURL); text != "" {
+	if text := connectors.SiteFault(c.BaseURL); text != "" {
 		fault("base_url %s", text)
 	}
 	if !userName.MatchString(c.User) {
@@ -177,26 +175,4 @@ func (c Config) auth() connectors.Auth {
 	default:
 		return connectors.Basic{User: c.User, Password: a.Basic.Password}
 	}
-}
-
-// addressFault tells what is wrong with an address that credentials are sent to.
-func addressFault(text string) string {
-	u, err := url.Parse(text)
-	switch {
-	case text == "":
-		return "is missing"
-	case err != nil || u.Host == "":
-		return "is not a URL"
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "":
-		return "holds more than scheme and host"
-	case u.Scheme == "http" && loopback(u.Hostname()), u.Scheme == "https":
-		return ""
-	default:
-		return "must be https"
-	}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -176,15 +175,10 @@ func (f *faults) secureURL(path, text string) *url.URL {
 		f.add(path, "is missing")
 	case err != nil || u.Host == "" || u.User != nil || strings.Contains(text, "#"):
 		f.add(path, "is no plain URL like https://tool.example/requests/${decision.request_id}")
-	case u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "https" || u.Scheme == "http" && connectors.Loopback(u.Hostname()):
 		return u
 	default:
 		f.add(path, "has to start with https://")
 	}
 	return nil
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -93,7 +91,7 @@ var word = regexp.MustCompile(`^[A-Za-z0-9_:-]{1,100}$`)
 func (c Config) faults() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if text := addressFault(c.BaseURL); text != "" {
+	if text := connectors.AddressFault(c.BaseURL); text != "" {
 		fault("base_url %s", text)
 	} else if strings.Contains(c.BaseURL, "/api") {
 		fault("base_url ends before /api")
@@ -130,28 +128,6 @@ func (c Config) faults() error {
 		fault("index_lag lies between 0 and 1h")
 	}
 	return errors.Join(faults...)
-}
-
-// addressFault tells what is wrong with an address that credentials are sent to.
-func addressFault(text string) string {
-	u, err := url.Parse(text)
-	switch {
-	case text == "":
-		return "is missing"
-	case err != nil || u.Host == "":
-		return "is not a URL"
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "holds more than scheme, host and path"
-	case u.Scheme == "http" && loopback(u.Hostname()), u.Scheme == "https":
-		return ""
-	default:
-		return "must be https"
-	}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // auth is how the client signs in.

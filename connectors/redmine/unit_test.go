@@ -35,7 +35,7 @@ func TestReceive(t *testing.T) {
 		{"less than none", `{"issue":-7}`, nil},
 		{"two objects", `{"issue":7}{}`, nil},
 		{"no JSON", `issue=7`, nil},
-		{"too large", `{"issue":7,"x":"` + strings.Repeat("x", maxNotice) + `"}`, nil},
+		{"too large", `{"issue":7,"x":"` + strings.Repeat("x", connectors.MaxNotice) + `"}`, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

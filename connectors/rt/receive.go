@@ -1,49 +1,24 @@
 package rt
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"io"
-	"mime"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
-// Headers the desk script signs with.
-const (
-	signatureHeader = "X-Drawbridge-Signature"
-	timeHeader      = "X-Drawbridge-Timestamp"
-)
-
 // Verification is how the desk script signs: time and body, so that a notice cannot be sent again later.
 func (c *connector) Verification() connectors.Verification {
-	return connectors.Verification{HMAC: &connectors.HMACCheck{
-		Header: signatureHeader, Prefix: "sha256=", Algorithm: "sha256", Encoding: "hex", Timestamp: timeHeader, Separator: ".",
-	}}
+	return connectors.SignedNotice("hex")
 }
-
-// maxNotice is more than the desk script ever sends.
-const maxNotice = 64 << 10
 
 // Receive reads what the desk script sends: a reason to read the ticket again and nothing more.
 func (c *connector) Receive(_ context.Context, r connectors.Request) (connectors.Received, error) {
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		return connectors.Received{}, &connectors.WrongType{Advice: "send application/json, as the desk script does"}
-	}
-	if len(r.Body) > maxNotice {
-		return connectors.Received{}, &connectors.Malformed{Reason: "the body is larger than any notice of the desk script"}
-	}
-	decoder := json.NewDecoder(bytes.NewReader(r.Body))
 	var n struct {
 		Ticket      looseID `json:"ticket"`
 		Transaction looseID `json:"transaction"`
 	}
-	if err := decoder.Decode(&n); err != nil {
-		return connectors.Received{}, &connectors.Malformed{Reason: "the body is no JSON object with ticket and transaction"}
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return connectors.Received{}, &connectors.Malformed{Reason: "the body goes on after the JSON object"}
+	if err := connectors.ReadNotice(r, &n, "ticket and transaction"); err != nil {
+		return connectors.Received{}, err
 	}
 	if !ticketID.MatchString(string(n.Ticket)) {
 		return connectors.Received{}, &connectors.Malformed{Reason: "the field ticket is missing or no number"}

@@ -37,7 +37,7 @@ func TestReceive(t *testing.T) {
 		{"zero", `{"ticket":0}`, nil},
 		{"two objects", `{"ticket":7}{}`, nil},
 		{"no JSON", `ticket=7`, nil},
-		{"too large", `{"ticket":7,"x":"` + strings.Repeat("x", maxNotice) + `"}`, nil},
+		{"too large", `{"ticket":7,"x":"` + strings.Repeat("x", connectors.MaxNotice) + `"}`, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -8,12 +8,8 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
-// Headers of notices.
-const (
-	secretHeader    = "X-Drawbridge-Token"
-	signatureHeader = "X-Drawbridge-Signature"
-	timeHeader      = "X-Drawbridge-Timestamp"
-)
+// secretHeader is where the cloud's webhooks carry the secret.
+const secretHeader = "X-Drawbridge-Token"
 
 // Verification is how notices prove where they come from: the cloud's webhooks are not signed and carry a secret in a
 // header; the desk script of an installation of one's own signs time and body.
@@ -21,9 +17,7 @@ func (c *connector) Verification() connectors.Verification {
 	if c.conf.Edition == cloud {
 		return connectors.Verification{Header: &connectors.HeaderCheck{Name: secretHeader}}
 	}
-	return connectors.Verification{HMAC: &connectors.HMACCheck{
-		Header: signatureHeader, Prefix: "sha256=", Algorithm: "sha256", Encoding: "hex", Timestamp: timeHeader, Separator: ".",
-	}}
+	return connectors.SignedNotice("hex")
 }
 
 // maxNotice is more than any notice holds.

@@ -266,7 +266,7 @@ func TestReceive(t *testing.T) {
 		{"an id that is none", `{"table":"incident","sys_id":"../x"}`, nil, true},
 		{"two objects", `{"table":"incident","sys_id":"` + id + `"}{}`, nil, true},
 		{"no JSON", `table=incident`, nil, true},
-		{"too large", `{"table":"incident","x":"` + strings.Repeat("x", maxNotice) + `"}`, nil, true},
+		{"too large", `{"table":"incident","x":"` + strings.Repeat("x", connectors.MaxNotice) + `"}`, nil, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -420,8 +420,8 @@ func TestSettingsAreReadFromADocument(t *testing.T) {
 func TestDeskScriptHoldsTheAddressAndNoSecret(t *testing.T) {
 	t.Parallel()
 	text := (&Config{}).DeskScript("https://db.corp.example/in/desk")
-	if !strings.Contains(text, "https://db.corp.example/in/desk") || strings.Contains(text, "bridge.example.com") || !strings.Contains(text, timeHeader) ||
-		!strings.Contains(text, signatureHeader) || !strings.Contains(text, "gs.getProperty('drawbridge.secret')") {
+	if !strings.Contains(text, "https://db.corp.example/in/desk") || strings.Contains(text, "bridge.example.com") || !strings.Contains(text, connectors.NoticeTimeHeader) ||
+		!strings.Contains(text, connectors.NoticeSignatureHeader) || !strings.Contains(text, "gs.getProperty('drawbridge.secret')") {
 		t.Errorf("the script is\n%s", text)
 	}
 }

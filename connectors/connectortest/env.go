@@ -19,15 +19,20 @@ var Now = time.Date(2026, time.March, 2, 9, 30, 0, 0, time.UTC)
 // everything and a clock that stands at Now. Each function may change how the client reaches out.
 func Env(t testing.TB, change ...func(*connectors.Outbound)) connectors.Env {
 	t.Helper()
-	now := func() time.Time { return Now }
+	return EnvAt(t, NewClock(Now), change...)
+}
+
+// EnvAt is Env with a clock that the test moves.
+func EnvAt(t testing.TB, at *Clock, change ...func(*connectors.Outbound)) connectors.Env {
+	t.Helper()
 	outbound := connectors.Outbound{AllowHosts: []string{"127.0.0.1", "::1", "localhost"}}
 	for _, f := range change {
 		f(&outbound)
 	}
-	client, err := connectors.NewClient(outbound, &connectors.Vault{}, now)
+	client, err := connectors.NewClient(outbound, &connectors.Vault{}, at.Now)
 	if err != nil {
 		t.Fatalf("make client: %v", err)
 	}
 	t.Cleanup(client.Close)
-	return connectors.Env{Name: "under-test", Client: client, Log: slog.New(slog.DiscardHandler), Now: now}
+	return connectors.Env{Name: "under-test", Client: client, Log: slog.New(slog.DiscardHandler), Now: at.Now}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshdesk/freshdeskstandin"
 )
 
@@ -19,27 +20,27 @@ func TestRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, freshdeskstandin.Options{})
 	ref := w.create(t, "k1", request())
-	golden(t, "create", w.tape.take())
-	must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n1", Body: "*accepted* <script>"}))
-	golden(t, "comment", w.tape.take())
-	must(t, w.Comment(t.Context(), ref, connectors.Note{Body: "for you", Public: true}))
-	golden(t, "comment_public", w.tape.take())
-	must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Closed", Fields: map[string]any{"cf_closing_reason": "done"}}))
-	golden(t, "transition", w.tape.take())
-	must(t, w.Update(t.Context(), ref, connectors.Ticket{Summary: "Again", Labels: []string{"new"}}))
-	golden(t, "update", w.tape.take())
-	must(t, w.Attach(t.Context(), ref, connectors.File{Name: "a.txt", Type: "text/plain", Content: []byte("x")}))
-	golden(t, "attach", w.tape.take())
+	connectortest.Golden(t, "create", w.tape.Take())
+	connectortest.Must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n1", Body: "*accepted* <script>"}))
+	connectortest.Golden(t, "comment", w.tape.Take())
+	connectortest.Must(t, w.Comment(t.Context(), ref, connectors.Note{Body: "for you", Public: true}))
+	connectortest.Golden(t, "comment_public", w.tape.Take())
+	connectortest.Must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Closed", Fields: map[string]any{"cf_closing_reason": "done"}}))
+	connectortest.Golden(t, "transition", w.tape.Take())
+	connectortest.Must(t, w.Update(t.Context(), ref, connectors.Ticket{Summary: "Again", Labels: []string{"new"}}))
+	connectortest.Golden(t, "update", w.tape.Take())
+	connectortest.Must(t, w.Attach(t.Context(), ref, connectors.File{Name: "a.txt", Type: "text/plain", Content: []byte("x")}))
+	connectortest.Golden(t, "attach", w.tape.Take())
 	w.find(t, "k1")
-	golden(t, "find", w.tape.take())
+	connectortest.Golden(t, "find", w.tape.Take())
 	w.fetch(t, ref)
-	golden(t, "fetch", w.tape.take())
+	connectortest.Golden(t, "fetch", w.tape.Take())
 	_, cursor, err := w.Watch(t.Context(), "", nil)
-	must(t, err)
-	w.tape.take()
+	connectortest.Must(t, err)
+	w.tape.Take()
 	_, _, err = w.Watch(t.Context(), cursor, []connectors.Ref{ref})
-	must(t, err)
-	golden(t, "watch", w.tape.take())
+	connectortest.Must(t, err)
+	connectortest.Golden(t, "watch", w.tape.Take())
 }
 
 func TestSnapshot(t *testing.T) {
@@ -47,8 +48,8 @@ func TestSnapshot(t *testing.T) {
 	w := newWorld(t, freshdeskstandin.Options{})
 	ref := w.create(t, "k1", request())
 	_, err := w.site.NoteAs(ref.ID, 11, "Declined\nnot today")
-	must(t, err)
-	must(t, w.site.Move(ref.ID, "Declined"))
+	connectortest.Must(t, err)
+	connectortest.Must(t, w.site.Move(ref.ID, "Declined"))
 	at := w.time.Now()
 	got := w.fetch(t, ref)
 	want := connectors.Snapshot{
@@ -74,11 +75,11 @@ func TestNotesThatAreNoAnswers(t *testing.T) {
 	w := newWorld(t, freshdeskstandin.Options{})
 	ref := w.create(t, "k1", request())
 	note, err := w.site.NoteAs(ref.ID, 11, "I will look at it")
-	must(t, err)
-	must(t, w.site.EditNote(ref.ID, note, "Approved"))
-	must(t, w.site.MailAs(ref.ID, 11, "Approved"))
+	connectortest.Must(t, err)
+	connectortest.Must(t, w.site.EditNote(ref.ID, note, "Approved"))
+	connectortest.Must(t, w.site.MailAs(ref.ID, 11, "Approved"))
 	_, err = w.site.NoteAs(ref.ID, 11, "Approved by me")
-	must(t, err)
+	connectortest.Must(t, err)
 	if got := w.fetch(t, ref); len(got.History) != 0 || got.Fields["answer"] != "" {
 		t.Errorf("history %+v, answer %q", got.History, got.Fields["answer"])
 	}
@@ -92,13 +93,13 @@ func TestTransitions(t *testing.T) {
 	if e := connectors.AsError(err); err == nil || e.Kind != connectors.Permanent || !strings.Contains(err.Error(), "cf_closing_reason") {
 		t.Errorf("close without its field = %v", err)
 	}
-	must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "closed", Fields: map[string]any{"cf_closing_reason": "done"}}))
-	must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Open"}))
+	connectortest.Must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "closed", Fields: map[string]any{"cf_closing_reason": "done"}}))
+	connectortest.Must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Open"}))
 	if s := w.fetch(t, ref); s.Status != "Open" {
 		t.Errorf("status %s", s.Status)
 	}
 	calls := w.site.Requests("update")
-	must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Open"}))
+	connectortest.Must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Open"}))
 	if w.site.Requests("update") != calls {
 		t.Error("a ticket that was there already was moved")
 	}
@@ -109,9 +110,9 @@ func TestCommentOnceAndPrivate(t *testing.T) {
 	w := newWorld(t, freshdeskstandin.Options{})
 	ref := w.create(t, "k1", request())
 	for range 3 {
-		must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n1", Body: "text"}))
+		connectortest.Must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n1", Body: "text"}))
 	}
-	must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n2", Body: "for you", Public: true}))
+	connectortest.Must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n2", Body: "for you", Public: true}))
 	shown, _ := w.site.Ticket(ref.ID)
 	var private []bool
 	for _, n := range shown.Notes {
@@ -127,12 +128,12 @@ func TestWatch(t *testing.T) {
 	w := newWorld(t, freshdeskstandin.Options{})
 	a, b := w.create(t, "k1", request()), w.create(t, "k2", request())
 	_, cursor, err := w.Watch(t.Context(), "", nil)
-	must(t, err)
+	connectortest.Must(t, err)
 	watch := func(open ...connectors.Ref) (ids []string) {
 		t.Helper()
-		w.time.advance(time.Hour)
+		w.time.Advance(time.Hour)
 		changes, next, err := w.Watch(t.Context(), cursor, open)
-		must(t, err)
+		connectortest.Must(t, err)
 		for _, c := range changes {
 			ids = append(ids, c.Ref.ID)
 		}
@@ -144,12 +145,12 @@ func TestWatch(t *testing.T) {
 		t.Errorf("told of %v where nothing happened", got)
 	}
 	_, err = w.site.NoteAs(b.ID, 11, "Approved")
-	must(t, err)
+	connectortest.Must(t, err)
 	if got := watch(a, b); !cmp.Equal(got, []string{b.ID}) {
 		t.Errorf("told of %v", got)
 	}
 	watch()
-	must(t, w.site.Delete(a.ID))
+	connectortest.Must(t, w.site.Delete(a.ID))
 	if got := watch(a, b); !cmp.Equal(got, []string{a.ID}) {
 		t.Errorf("told of %v", got)
 	}
@@ -164,7 +165,7 @@ func TestNotesAnswerOnlyWhereTheOperatorSaysSo(t *testing.T) {
 	w := newWorld(t, freshdeskstandin.Options{}, func(c *Config) { c.Answers = nil })
 	ref := w.create(t, "k1", request())
 	_, err := w.site.NoteAs(ref.ID, 11, "Approved")
-	must(t, err)
+	connectortest.Must(t, err)
 	if got := w.fetch(t, ref); len(got.History) != 0 || got.Fields["answer"] != "" {
 		t.Errorf("history %+v, answer %q", got.History, got.Fields["answer"])
 	}
@@ -182,9 +183,9 @@ func TestAnswersInOtherWords(t *testing.T) {
 	w := newWorld(t, freshdeskstandin.Options{}, func(c *Config) { c.Answers = []string{"Genehmigt", "Nicht genehmigt"} })
 	ref := w.create(t, "k1", request())
 	for n, text := range []string{"Approved", "nicht Genehmigt."} {
-		w.time.advance(time.Minute)
+		w.time.Advance(time.Minute)
 		_, err := w.site.NoteAs(ref.ID, 11, text)
-		must(t, err)
+		connectortest.Must(t, err)
 		if got := fmt.Sprint(w.fetch(t, ref).Fields["answer"]); got != []string{"", "Nicht genehmigt"}[n] {
 			t.Errorf("after %q the answer is %q", text, got)
 		}

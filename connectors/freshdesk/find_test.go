@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshdesk/freshdeskstandin"
 )
 
@@ -24,7 +25,7 @@ func TestLostCreateIsFound(t *testing.T) {
 			}
 			ticket := request()
 			done, err := connectors.Do(t.Context(), w.connector, connectors.Action{Kind: connectors.Create, Key: "k1", Ticket: &ticket})
-			must(t, err)
+			connectortest.Must(t, err)
 			if !done.Found || len(done.Twins) > 0 || len(w.site.Tickets()) != 1 {
 				t.Fatalf("again: %+v with %d tickets", done, len(w.site.Tickets()))
 			}
@@ -40,7 +41,7 @@ func TestOldTicketsAreFoundByTheSearch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, freshdeskstandin.Options{Lag: time.Minute})
 	ref := w.create(t, "k1", request())
-	w.time.advance(90 * 24 * time.Hour)
+	w.time.Advance(90 * 24 * time.Hour)
 	if ids := w.find(t, "k1"); !cmp.Equal(ids, []string{ref.ID}) {
 		t.Errorf("found %v", ids)
 	}
@@ -55,11 +56,11 @@ func TestClonesAreNotOurs(t *testing.T) {
 		w := newWorld(t, freshdeskstandin.Options{})
 		ref := w.create(t, "k1", request())
 		if lost {
-			must(t, w.site.DropNotes(ref.ID, freshdeskstandin.Bridge))
+			connectortest.Must(t, w.site.DropNotes(ref.ID, freshdeskstandin.Bridge))
 		}
-		w.time.advance(time.Minute)
+		w.time.Advance(time.Minute)
 		clone, err := w.site.Clone(ref.ID)
-		must(t, err)
+		connectortest.Must(t, err)
 		if s := w.fetch(t, connectors.Ref{ID: clone}); s.Ours || s.Key != "" {
 			t.Errorf("the clone has key %q, ours %t", s.Key, s.Ours)
 		}
@@ -74,7 +75,7 @@ func TestKeyThatWasChangedIsNone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, freshdeskstandin.Options{})
 	a, b := w.create(t, "k1", request()), w.create(t, "k2", request())
-	must(t, w.site.Edit(a.ID, "cf_drawbridge_key", "k2"))
+	connectortest.Must(t, w.site.Edit(a.ID, "cf_drawbridge_key", "k2"))
 	if s := w.fetch(t, a); s.Key != "" || s.Ours {
 		t.Errorf("another's key: key %q, ours %t", s.Key, s.Ours)
 	}
@@ -82,10 +83,10 @@ func TestKeyThatWasChangedIsNone(t *testing.T) {
 		t.Errorf("found %v, want %s", ids, b.ID)
 	}
 	shown, _ := w.site.Ticket(b.ID)
-	must(t, w.site.EditNote(b.ID, shown.Notes[0].ID, strings.Replace(shown.Notes[0].Body, "k2@", "k9@", 1)))
-	must(t, w.site.Edit(b.ID, "cf_drawbridge_key", "k9"))
+	connectortest.Must(t, w.site.EditNote(b.ID, shown.Notes[0].ID, strings.Replace(shown.Notes[0].Body, "k2@", "k9@", 1)))
+	connectortest.Must(t, w.site.Edit(b.ID, "cf_drawbridge_key", "k9"))
 	w.fetch(t, b) // sealed anew, with what is there
-	must(t, w.site.Edit(b.ID, "cf_drawbridge_key", "k2"))
+	connectortest.Must(t, w.site.Edit(b.ID, "cf_drawbridge_key", "k2"))
 	if s := w.fetch(t, b); s.Key != "" || s.Ours {
 		t.Errorf("edited seal: key %q, ours %t", s.Key, s.Ours)
 	}
@@ -99,7 +100,7 @@ func TestSealsAreNotWrittenForEver(t *testing.T) {
 	for range 5 {
 		shown, _ := w.site.Ticket(ref.ID)
 		for _, n := range shown.Notes {
-			must(t, w.site.EditNote(ref.ID, n.ID, "This ticket belongs to Drawbridge. Leave this note as it is: drawbridge:k1@"+ref.ID))
+			connectortest.Must(t, w.site.EditNote(ref.ID, n.ID, "This ticket belongs to Drawbridge. Leave this note as it is: drawbridge:k1@"+ref.ID))
 		}
 		_, err := w.Fetch(t.Context(), ref)
 		if len(shown.Notes) < 3 != (err == nil) {

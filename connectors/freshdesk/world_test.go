@@ -1,97 +1,29 @@
 package freshdesk
 
 import (
-	"bytes"
-	"encoding/json"
-	"flag"
-	"fmt"
-	"io"
-	"log/slog"
-	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshdesk/freshdeskstandin"
 )
-
-var rewrite = flag.Bool("update", false, "rewrite golden files")
-
-// clock is a clock that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// tape writes down requests, without their credentials.
-type tape struct {
-	next http.Handler
-
-	mu  sync.Mutex
-	all strings.Builder
-}
-
-func (p *tape) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	p.mu.Lock()
-	fmt.Fprintf(&p.all, "%s %s\n", r.Method, r.URL)
-	for _, name := range []string{"Accept", "Content-Type"} {
-		if value := r.Header.Get(name); value != "" {
-			fmt.Fprintf(&p.all, "%s: %s\n", name, value)
-		}
-	}
-	var pretty bytes.Buffer
-	if json.Indent(&pretty, body, "", "  ") == nil {
-		body = pretty.Bytes()
-	}
-	fmt.Fprintf(&p.all, "\n%s\n\n", bytes.ReplaceAll(body, []byte("\r"), nil))
-	p.mu.Unlock()
-	p.next.ServeHTTP(w, r)
-}
-
-// take returns what was written down since the last take.
-func (p *tape) take() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	text := p.all.String()
-	p.all.Reset()
-	return text
-}
 
 // world is a connector in front of a stand-in.
 type world struct {
 	*connector
 	site *freshdeskstandin.Server
-	tape *tape
-	time *clock
+	tape *connectortest.Tape
+	time *connectortest.Clock
 }
 
 func newWorld(t testing.TB, o freshdeskstandin.Options, change ...func(*Config)) *world {
 	t.Helper()
-	w := &world{time: &clock{now: time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)}}
+	w := &world{time: connectortest.NewClock(time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC))}
 	o.Now = w.time.Now
 	w.site = freshdeskstandin.New(o)
-	w.tape = &tape{next: w.site}
+	w.tape = &connectortest.Tape{Next: w.site}
 	server := httptest.NewServer(w.tape)
 	t.Cleanup(server.Close)
 	conf := &Config{BaseURL: server.URL, Key: connectors.SecretValue(freshdeskstandin.Key)}
@@ -99,12 +31,7 @@ func newWorld(t testing.TB, o freshdeskstandin.Options, change ...func(*Config))
 	for _, f := range change {
 		f(conf)
 	}
-	client, err := connectors.NewClient(connectors.Outbound{AllowHosts: []string{"127.0.0.1"}}, &connectors.Vault{}, w.time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	c, err := conf.Open(connectors.Env{Name: "freshdesk", Client: client, Log: slog.New(slog.DiscardHandler), Now: w.time.Now})
+	c, err := conf.Open(connectortest.EnvAt(t, w.time))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,25 +75,4 @@ func (w *world) find(t testing.TB, key string) []string {
 		ids = append(ids, ref.ID)
 	}
 	return ids
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", "golden", name+".txt")
-	if *rewrite {
-		must(t, os.MkdirAll(filepath.Dir(path), 0o750))
-		must(t, os.WriteFile(path, []byte(got), 0o600))
-	}
-	want, err := os.ReadFile(path)
-	must(t, err)
-	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("%s differs (-want +got):\n%s", path, d)
-	}
 }

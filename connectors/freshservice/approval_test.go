@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshservice/freshservicestandin"
 )
 
@@ -47,11 +48,11 @@ func TestAnswersByNote(t *testing.T) {
 			w := newWorld(t, freshservicestandin.Options{}, func(c *Config) { c.Automation = []string{"14"} })
 			ref := w.create(t, "k1", request())
 			for _, n := range tt.notes {
-				w.time.advance(time.Minute)
+				w.time.Advance(time.Minute)
 				_, err := w.site.NoteAs(ref.ID, n.by, n.text)
-				must(t, err)
+				connectortest.Must(t, err)
 			}
-			must(t, w.site.Move(ref.ID, "Approved"))
+			connectortest.Must(t, w.site.Move(ref.ID, "Approved"))
 			got := w.fetch(t, ref)
 			var steps []string
 			ids := map[string]bool{}
@@ -87,9 +88,9 @@ func TestNotesThatAreNoAnswers(t *testing.T) {
 	w := newWorld(t, freshservicestandin.Options{})
 	ref := w.create(t, "k1", request())
 	note, err := w.site.NoteAs(ref.ID, 11, "I will look at it")
-	must(t, err)
-	must(t, w.site.EditNote(ref.ID, note, "Approved"))
-	must(t, w.site.MailAs(ref.ID, 11, "Approved"))
+	connectortest.Must(t, err)
+	connectortest.Must(t, w.site.EditNote(ref.ID, note, "Approved"))
+	connectortest.Must(t, w.site.MailAs(ref.ID, 11, "Approved"))
 	if got := w.fetch(t, ref); len(got.History) != 0 || got.Fields["answer"] != "" {
 		t.Errorf("history %+v, answer %q", got.History, got.Fields["answer"])
 	}
@@ -103,7 +104,7 @@ func TestApprovals(t *testing.T) {
 		if got := w.fetch(t, ref).Approvals; len(got) != 0 {
 			t.Errorf("%s: approvals %+v before anybody was asked", ref.Key, got)
 		}
-		must(t, w.site.Ask(ref.ID, 11, 12))
+		connectortest.Must(t, w.site.Ask(ref.ID, 11, 12))
 		shown := func() string {
 			var out []string
 			for _, a := range w.fetch(t, ref).Approvals {
@@ -121,12 +122,12 @@ func TestApprovals(t *testing.T) {
 			}
 		}
 		want("11 Kim Okafor=pending/pending, 12 Lee Park=pending/pending")
-		must(t, w.site.Answer(ref.ID, 11, "approved", "ok"))
+		connectortest.Must(t, w.site.Answer(ref.ID, 11, "approved", "ok"))
 		want("11 Kim Okafor=approved/pending, 12 Lee Park=pending/pending")
-		must(t, w.site.Answer(ref.ID, 12, "cancelled", ""))
+		connectortest.Must(t, w.site.Answer(ref.ID, 12, "cancelled", ""))
 		want("11 Kim Okafor=approved/approved")
-		must(t, w.site.Ask(ref.ID, 13))
-		must(t, w.site.Answer(ref.ID, 13, "rejected", "no"))
+		connectortest.Must(t, w.site.Ask(ref.ID, 13))
+		connectortest.Must(t, w.site.Answer(ref.ID, 13, "rejected", "no"))
 		want("11 Kim Okafor=approved/denied, 11 Delegate=denied/denied")
 		all := w.fetch(t, ref).Approvals
 		if all[0].ID == all[1].ID {
@@ -148,10 +149,10 @@ func TestApprovalsOfTicketsThatDoNotSayWhatTheyCameTo(t *testing.T) {
 		{[]string{"rejected", ""}, connectors.Denied},
 	} {
 		ref := w.create(t, fmt.Sprint("k", n), serviceOrder())
-		must(t, w.site.Ask(ref.ID, 11, 12))
+		connectortest.Must(t, w.site.Ask(ref.ID, 11, 12))
 		for i, answer := range tt.answers {
 			if answer != "" {
-				must(t, w.site.Answer(ref.ID, int64(11+i), answer, ""))
+				connectortest.Must(t, w.site.Answer(ref.ID, int64(11+i), answer, ""))
 			}
 		}
 		for _, a := range w.fetch(t, ref).Approvals {
@@ -168,7 +169,7 @@ func TestNotesAnswerOnlyWhereTheOperatorSaysSo(t *testing.T) {
 	w := newWorld(t, freshservicestandin.Options{}, func(c *Config) { c.Answers = nil })
 	ref := w.create(t, "k1", request())
 	_, err := w.site.NoteAs(ref.ID, 11, "Approved")
-	must(t, err)
+	connectortest.Must(t, err)
 	if got := w.fetch(t, ref); len(got.History) != 0 || got.Fields["answer"] != "" {
 		t.Errorf("history %+v, answer %q", got.History, got.Fields["answer"])
 	}

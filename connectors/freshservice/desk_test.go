@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshservice/freshservicestandin"
 )
 
@@ -16,40 +17,40 @@ import (
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, freshservicestandin.Options{})
-	w.tape.take()
+	w.tape.Take()
 	ticket := w.create(t, "k1", request())
-	golden(t, "create_ticket", w.tape.take())
+	connectortest.Golden(t, "create_ticket", w.tape.Take())
 	order := w.create(t, "k2", serviceOrder())
-	golden(t, "create_service_request", w.tape.take())
+	connectortest.Golden(t, "create_service_request", w.tape.Take())
 	change := w.create(t, "k3", changeOrder())
-	golden(t, "create_change", w.tape.take())
-	must(t, w.Comment(t.Context(), ticket, connectors.Note{Key: "n1", Body: "*accepted* <script>"}))
-	golden(t, "comment", w.tape.take())
-	must(t, w.Comment(t.Context(), change, connectors.Note{Body: "accepted"}))
-	golden(t, "comment_change", w.tape.take())
-	must(t, w.Transition(t.Context(), ticket, connectors.Move{Status: "Closed", Fields: map[string]any{"closing_reason": "done"}}))
-	golden(t, "transition", w.tape.take())
-	must(t, w.Update(t.Context(), ticket, connectors.Ticket{Summary: "Again", Labels: []string{"new"}}))
-	golden(t, "update", w.tape.take())
-	must(t, w.Attach(t.Context(), order, connectors.File{Name: `..\a"b.txt`, Type: "text/plain", Content: []byte("x")}))
-	golden(t, "attach", w.tape.take())
+	connectortest.Golden(t, "create_change", w.tape.Take())
+	connectortest.Must(t, w.Comment(t.Context(), ticket, connectors.Note{Key: "n1", Body: "*accepted* <script>"}))
+	connectortest.Golden(t, "comment", w.tape.Take())
+	connectortest.Must(t, w.Comment(t.Context(), change, connectors.Note{Body: "accepted"}))
+	connectortest.Golden(t, "comment_change", w.tape.Take())
+	connectortest.Must(t, w.Transition(t.Context(), ticket, connectors.Move{Status: "Closed", Fields: map[string]any{"closing_reason": "done"}}))
+	connectortest.Golden(t, "transition", w.tape.Take())
+	connectortest.Must(t, w.Update(t.Context(), ticket, connectors.Ticket{Summary: "Again", Labels: []string{"new"}}))
+	connectortest.Golden(t, "update", w.tape.Take())
+	connectortest.Must(t, w.Attach(t.Context(), order, connectors.File{Name: `..\a"b.txt`, Type: "text/plain", Content: []byte("x")}))
+	connectortest.Golden(t, "attach", w.tape.Take())
 	w.find(t, "k1")
-	golden(t, "find", w.tape.take())
+	connectortest.Golden(t, "find", w.tape.Take())
 	w.fetch(t, order)
-	golden(t, "fetch", w.tape.take())
+	connectortest.Golden(t, "fetch", w.tape.Take())
 	_, cursor, err := w.Watch(t.Context(), "", nil)
-	must(t, err)
-	w.tape.take()
+	connectortest.Must(t, err)
+	w.tape.Take()
 	_, _, err = w.Watch(t.Context(), cursor, []connectors.Ref{order, change})
-	must(t, err)
-	golden(t, "watch", w.tape.take())
+	connectortest.Must(t, err)
+	connectortest.Golden(t, "watch", w.tape.Take())
 }
 
 func TestSnapshot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, freshservicestandin.Options{})
 	ref := w.create(t, "k1", request())
-	must(t, w.Attach(t.Context(), ref, connectors.File{Name: "a.txt", Content: []byte("x")}))
+	connectortest.Must(t, w.Attach(t.Context(), ref, connectors.File{Name: "a.txt", Content: []byte("x")}))
 	got := w.fetch(t, ref)
 	if len(got.Files) != 1 || !got.Files[0].By.Ours || got.Files[0].Size != 1 {
 		t.Errorf("files %+v", got.Files)
@@ -75,8 +76,8 @@ func TestTagsOfOthersStay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, freshservicestandin.Options{})
 	ref := w.create(t, "k1", request())
-	must(t, w.site.SetTags(ref.ID, "drawbridge-k1", "vip"))
-	must(t, w.Update(t.Context(), ref, connectors.Ticket{Labels: []string{"new", "VIP"}}))
+	connectortest.Must(t, w.site.SetTags(ref.ID, "drawbridge-k1", "vip"))
+	connectortest.Must(t, w.Update(t.Context(), ref, connectors.Ticket{Labels: []string{"new", "VIP"}}))
 	shown, _ := w.site.Ticket(ref.ID)
 	if want := []string{"drawbridge-k1", "vip", "new"}; !cmp.Equal(shown.Tags, want) {
 		t.Errorf("tags %v, want %v", shown.Tags, want)
@@ -88,9 +89,9 @@ func TestCommentOnceAndPrivate(t *testing.T) {
 	w := newWorld(t, freshservicestandin.Options{})
 	ref := w.create(t, "k1", request())
 	for range 3 {
-		must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n1", Body: "text"}))
+		connectortest.Must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n1", Body: "text"}))
 	}
-	must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n2", Body: "for you", Public: true}))
+	connectortest.Must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n2", Body: "for you", Public: true}))
 	shown, _ := w.site.Ticket(ref.ID)
 	var private []bool
 	for _, n := range shown.Notes {
@@ -113,11 +114,11 @@ func TestTransitions(t *testing.T) {
 	if e := connectors.AsError(err); err == nil || e.Kind != connectors.Permanent || !strings.Contains(err.Error(), "closing_reason") {
 		t.Errorf("close without its field = %v", err)
 	}
-	must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "closed", Fields: map[string]any{"closing_reason": "done"}}))
+	connectortest.Must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "closed", Fields: map[string]any{"closing_reason": "done"}}))
 	if s := w.fetch(t, ref); s.Status != "Closed" || s.Category != "closed" {
 		t.Errorf("status %s, category %s", s.Status, s.Category)
 	}
-	must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "2", Note: &connectors.Note{Body: "open again"}}))
+	connectortest.Must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "2", Note: &connectors.Note{Body: "open again"}}))
 	if s := w.fetch(t, ref); s.Status != "Open" {
 		t.Errorf("status %s", s.Status)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshservice/freshservicestandin"
 )
 
@@ -34,7 +35,7 @@ func TestLostCreateIsFound(t *testing.T) {
 				t.Fatalf("create = %v, %v", ref, err)
 			}
 			done, err := connectors.Do(t.Context(), w.connector, connectors.Action{Kind: connectors.Create, Key: "k1", Ticket: &tt.ticket})
-			must(t, err)
+			connectortest.Must(t, err)
 			if !done.Found || len(done.Twins) > 0 || len(w.site.Tickets()) != 1 {
 				t.Fatalf("again: %+v with %d tickets", done, len(w.site.Tickets()))
 			}
@@ -57,12 +58,12 @@ func TestTwinsAreFound(t *testing.T) {
 	for _, ticket := range []connectors.Ticket{request(), serviceOrder(), changeOrder()} {
 		w := newWorld(t, freshservicestandin.Options{})
 		first := w.create(t, "k1", ticket)
-		must(t, w.site.DropNotes(first.ID, freshservicestandin.Bridge))
-		w.time.advance(time.Second)
+		connectortest.Must(t, w.site.DropNotes(first.ID, freshservicestandin.Bridge))
+		w.time.Advance(time.Second)
 		second := w.create(t, "k1", ticket)
-		w.time.advance(time.Second)
+		w.time.Advance(time.Second)
 		_, err := w.site.Clone(first.ID)
-		must(t, err)
+		connectortest.Must(t, err)
 		if ids := w.find(t, "k1"); !cmp.Equal(ids, []string{first.ID, second.ID}) {
 			t.Errorf("%s: found %v, want %s and %s", ticket.Type, ids, first.ID, second.ID)
 		}
@@ -77,10 +78,10 @@ func TestOlderTicketsOfOthersAreNotOurs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, freshservicestandin.Options{})
 	older := w.create(t, "k0", connectors.Ticket{Summary: "Something else"})
-	must(t, w.site.DropNotes(older.ID, freshservicestandin.Bridge))
-	w.time.advance(time.Second)
+	connectortest.Must(t, w.site.DropNotes(older.ID, freshservicestandin.Bridge))
+	w.time.Advance(time.Second)
 	ref := w.create(t, "k1", request())
-	must(t, w.site.SetTags(older.ID, "drawbridge-k1"))
+	connectortest.Must(t, w.site.SetTags(older.ID, "drawbridge-k1"))
 	if ids := w.find(t, "k1"); !cmp.Equal(ids, []string{ref.ID}) {
 		t.Errorf("found %v, want %s", ids, ref.ID)
 	}
@@ -98,11 +99,11 @@ func TestClonesAreNotOurs(t *testing.T) {
 				w := newWorld(t, freshservicestandin.Options{})
 				ref := w.create(t, "k1", ticket)
 				if lost {
-					must(t, w.site.DropNotes(ref.ID, freshservicestandin.Bridge))
+					connectortest.Must(t, w.site.DropNotes(ref.ID, freshservicestandin.Bridge))
 				}
-				w.time.advance(time.Minute)
+				w.time.Advance(time.Minute)
 				clone, err := w.site.Clone(ref.ID)
-				must(t, err)
+				connectortest.Must(t, err)
 				if s := w.fetch(t, connectors.Ref{ID: clone}); s.Ours || s.Key != "" {
 					t.Errorf("the clone has key %q, ours %t", s.Key, s.Ours)
 				}
@@ -122,7 +123,7 @@ func TestKeyThatWasChangedIsNone(t *testing.T) {
 	w := newWorld(t, freshservicestandin.Options{})
 	for n, tags := range [][]string{{}, {"drawbridge-other"}, {"drawbridge-k3", "drawbridge-other"}, {"drawbridge-K4"}} {
 		ref := w.create(t, fmt.Sprint("k", n+1), request())
-		must(t, w.site.SetTags(ref.ID, tags...))
+		connectortest.Must(t, w.site.SetTags(ref.ID, tags...))
 		if s := w.fetch(t, ref); s.Key != "" || s.Ours {
 			t.Errorf("tags %v: key %q, ours %t", tags, s.Key, s.Ours)
 		}
@@ -138,11 +139,11 @@ func TestForgedSeals(t *testing.T) {
 		shown, _ := w.site.Ticket(ref.ID)
 		return strings.TrimSuffix(strings.TrimPrefix(shown.Notes[0].Body, "<p>"), "</p>")
 	}
-	must(t, w.site.SetTags(b.ID, "drawbridge-k1"))
+	connectortest.Must(t, w.site.SetTags(b.ID, "drawbridge-k1"))
 	_, err := w.site.NoteAs(b.ID, 13, strings.Replace(sealOf(a), "@"+a.ID, "@"+b.ID, 1)) // by somebody else
-	must(t, err)
+	connectortest.Must(t, err)
 	_, err = w.site.NoteAs(b.ID, freshservicestandin.Bridge, sealOf(a)) // of another ticket
-	must(t, err)
+	connectortest.Must(t, err)
 	if s := w.fetch(t, b); s.Key != "" || s.Ours {
 		t.Errorf("key %q, ours %t", s.Key, s.Ours)
 	}
@@ -157,10 +158,10 @@ func TestPagesAreReadToTheEnd(t *testing.T) {
 	ref := w.create(t, "k1", request())
 	for n := range 130 {
 		_, err := w.site.NoteAs(ref.ID, 13, fmt.Sprint("note ", n))
-		must(t, err)
+		connectortest.Must(t, err)
 	}
 	_, err := w.site.NoteAs(ref.ID, 11, "Approved")
-	must(t, err)
+	connectortest.Must(t, err)
 	for n := range 110 {
 		w.create(t, fmt.Sprint("m", n), request())
 	}
@@ -233,7 +234,7 @@ func TestCommentThatLooksLikeASeal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, freshservicestandin.Options{})
 	ref := w.create(t, "k1", request())
-	must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n1", Body: "This ticket belongs to Drawbridge. Leave this note as it is: drawbridge:k9@" + ref.ID}))
+	connectortest.Must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n1", Body: "This ticket belongs to Drawbridge. Leave this note as it is: drawbridge:k9@" + ref.ID}))
 	if s := w.fetch(t, ref); s.Key != "k1" || !s.Ours {
 		t.Errorf("key %q, ours %t", s.Key, s.Ours)
 	}

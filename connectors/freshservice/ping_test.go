@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshservice/freshservicestandin"
 )
 
@@ -28,7 +29,7 @@ func TestPingNamesWhatIsMissing(t *testing.T) {
 			w := newWorld(t, freshservicestandin.Options{Accounts: accounts})
 			err := w.Ping(t.Context())
 			if tt.want == "" {
-				must(t, err)
+				connectortest.Must(t, err)
 				return
 			}
 			if err == nil || !strings.Contains(err.Error(), tt.want) || connectors.AsError(err).Kind != connectors.Permanent {
@@ -59,23 +60,23 @@ func TestDirectoryAndForm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, freshservicestandin.Options{})
 	groups, err := w.Groups(t.Context(), "12")
-	must(t, err)
+	connectortest.Must(t, err)
 	if !cmp.Equal(groups, []string{"Network", "Security"}) {
 		t.Errorf("groups %v", groups)
 	}
 	people, next, err := w.People(t.Context(), "")
-	must(t, err)
+	connectortest.Must(t, err)
 	if len(people) != 5 || next != "" || people[1] != (connectors.Person{Account: "11", Name: "Kim Okafor", Mail: "kim@corp.example"}) {
 		t.Errorf("people %v, next %q", people, next)
 	}
 	form, err := w.Describe(t.Context(), connectors.Place{Type: "Incident"})
-	must(t, err)
+	connectortest.Must(t, err)
 	at := slices.IndexFunc(form.Fields, func(f connectors.Field) bool { return f.ID == "risk_level" })
 	if at < 0 || !cmp.Equal(form.Fields[at].Allowed, []string{"low", "high"}) || !slices.Contains(form.Statuses, "Approved") {
 		t.Errorf("form %+v", form)
 	}
 	form, err = w.Describe(t.Context(), connectors.Place{Type: "Change"})
-	must(t, err)
+	connectortest.Must(t, err)
 	if slices.ContainsFunc(form.Fields, func(f connectors.Field) bool { return f.ID == "drawbridge_key" }) || !slices.Contains(form.Statuses, "Planning") {
 		t.Errorf("form of changes %+v", form)
 	}

@@ -88,10 +88,10 @@ func TestApprovals(t *testing.T) {
 			x := ticket()
 			x.Type = tt.kind
 			ref, err := w.Create(t.Context(), "k1", x)
-			must(t, err)
+			connectortest.Must(t, err)
 			if tt.do != nil {
 				for _, err := range tt.do(w.desk, ref.ID) {
-					must(t, err)
+					connectortest.Must(t, err)
 				}
 			}
 			s := fetch(t, w.connector, ref)
@@ -160,11 +160,11 @@ func TestHistoryTellsWhoDidIt(t *testing.T) {
 	x := ticket()
 	x.Type = "Default Request"
 	ref, err := w.Create(t.Context(), "k1", x)
-	must(t, err)
-	must(t, w.desk.Edit(ref.ID, desk.Max, "subject", "other"))
-	must(t, w.desk.Move(ref.ID, desk.Kim, "On Hold"))
-	must(t, w.desk.Move(ref.ID, desk.Robot, "Approved"))
-	must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Open"}))
+	connectortest.Must(t, err)
+	connectortest.Must(t, w.desk.Edit(ref.ID, desk.Max, "subject", "other"))
+	connectortest.Must(t, w.desk.Move(ref.ID, desk.Kim, "On Hold"))
+	connectortest.Must(t, w.desk.Move(ref.ID, desk.Robot, "Approved"))
+	connectortest.Must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Open"}))
 	s := fetch(t, w.connector, ref)
 	var got []string
 	for _, step := range s.History {
@@ -189,8 +189,8 @@ func TestHistoryTellsWhoDidIt(t *testing.T) {
 	if s.Key != "k1" || s.Summary != "other" || len(s.Approvals) > 0 {
 		t.Errorf("snapshot %+v", s)
 	}
-	must(t, w.desk.Edit(ref.ID, desk.Max, "udf_char1", "k2"))
-	must(t, w.desk.Edit(ref.ID, desk.Max, "udf_char1", "k1"))
+	connectortest.Must(t, w.desk.Edit(ref.ID, desk.Max, "udf_char1", "k2"))
+	connectortest.Must(t, w.desk.Edit(ref.ID, desk.Max, "udf_char1", "k1"))
 	if s := fetch(t, w.connector, ref); s.Key != "" {
 		t.Errorf("a key that was changed and put back is still %q", s.Key)
 	}

@@ -69,9 +69,9 @@ func TestSettings(t *testing.T) {
 func TestTheExampleDecodes(t *testing.T) {
 	t.Parallel()
 	c := &Config{}
-	must(t, yaml.NewDecoder(strings.NewReader(c.Example()), yaml.Strict()).Decode(c))
+	connectortest.Must(t, yaml.NewDecoder(strings.NewReader(c.Example()), yaml.Strict()).Decode(c))
 	opened, err := c.Open(connectortest.Env(t))
-	must(t, err)
+	connectortest.Must(t, err)
 	text := strings.Join(connectors.Unverified(opened), "\n")
 	for _, word := range []string{"approval_statuses", "backup_answers", "history", "udf_char1", "created_by"} {
 		if !strings.Contains(text, word) {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	desk "github.com/drawbridge-itsm/drawbridge/connectors/servicedeskplus/servicedeskplusstandin"
 )
 
@@ -46,13 +47,13 @@ func TestFindLeavesOutWhatIsNotOurs(t *testing.T) {
 			t.Errorf("%s: while the index lags: %v, %v", name, found, err)
 		}
 		_, err := w.desk.Clone(first.ID, desk.Max)
-		must(t, err)
+		connectortest.Must(t, err)
 		second := create(t, w.connector, "k1")
 		create(t, w.connector, "k12")
-		must(t, w.desk.Edit(create(t, w.connector, "K1").ID, desk.Max, "description", "[drawbridge:k1]"))
+		connectortest.Must(t, w.desk.Edit(create(t, w.connector, "K1").ID, desk.Max, "description", "[drawbridge:k1]"))
 		trashed := create(t, w.connector, "k1")
-		must(t, w.desk.Trash(trashed.ID, desk.Max))
-		w.time.advance(time.Hour)
+		connectortest.Must(t, w.desk.Trash(trashed.ID, desk.Max))
+		w.time.Advance(time.Hour)
 		found, err := w.Find(t.Context(), "k1")
 		if err != nil || !cmp.Equal(found, []connectors.Ref{first, second}) {
 			t.Errorf("%s: found %v, %v, want %v", name, found, err, []connectors.Ref{first, second})
@@ -65,16 +66,16 @@ func TestNothingAnEventHoldsBecomesASearchOrMarkup(t *testing.T) {
 	w := newWorld(t, desk.Options{})
 	for _, key := range []string{"", `k"`, "k1'", `k1"},{"field":"id"`, "k 1", "k\n1", "k]", strings.Repeat("k", 151)} {
 		_, err := w.Find(t.Context(), key)
-		permanent(t, err)
+		connectortest.Permanent(t, err)
 		_, err = w.Create(t.Context(), key, ticket())
-		permanent(t, err)
+		connectortest.Permanent(t, err)
 	}
 	hostile := ticket()
 	hostile.Summary = "x\"}]}&input_data={} [drawbridge:other]\r\n" + longText
 	hostile.Description = `<img src=x onerror=alert(1)> [a](javascript:alert(1)) "}}` + "\x00"
 	hostile.Fields = map[string]any{"udf_char2": `"},{"field":"x"} ` + "\u202e"}
 	ref, err := w.Create(t.Context(), "k1", hostile)
-	must(t, err)
+	connectortest.Must(t, err)
 	got, _ := w.desk.Ticket(ref.ID)
 	if utf8.RuneCountInString(got.Subject) != 250 || !strings.HasPrefix(got.Subject, `x"}]}&input_data={} [drawbridge:other] ü`) || !strings.HasSuffix(got.Subject, "…") {
 		t.Errorf("subject %q", got.Subject)
@@ -87,10 +88,10 @@ func TestNothingAnEventHoldsBecomesASearchOrMarkup(t *testing.T) {
 	}
 	for _, id := range []string{"", "0", "1/notes", "../x", "1?x", "-1", "1e9"} {
 		_, err := w.Fetch(t.Context(), connectors.Ref{ID: id})
-		permanent(t, err)
+		connectortest.Permanent(t, err)
 	}
 	for name, v := range map[string]any{"udf_char1": "mine", "created_by": "x", "approval_status": "Approved", "a b": 1, "udf_fields": map[string]any{"udf_char1": "x"}, "udf_fields.x": "", "impact_details": 1, "category": 7.0} {
-		permanent(t, w.Update(t.Context(), ref, connectors.Ticket{Fields: map[string]any{name: v}}), "field ")
+		connectortest.Permanent(t, w.Update(t.Context(), ref, connectors.Ticket{Fields: map[string]any{name: v}}), "field ")
 	}
 }
 
@@ -115,9 +116,9 @@ func TestPingNamesWhatIsMissing(t *testing.T) {
 		w.desk.Deny(tt.deny...)
 		err := w.Ping(t.Context())
 		if len(tt.words) == 0 {
-			must(t, err)
+			connectortest.Must(t, err)
 		} else {
-			permanent(t, err, tt.words...)
+			connectortest.Permanent(t, err, tt.words...)
 			for _, other := range []string{"READ", "CREATE", "UPDATE", "view", "create", "edit"} {
 				if !strings.Contains(strings.Join(tt.words, " "), other) && strings.Contains(err.Error(), "requests."+other) {
 					t.Errorf("%s: %q names %s as well", tt.name, err, other)
@@ -128,13 +129,13 @@ func TestPingNamesWhatIsMissing(t *testing.T) {
 			t.Errorf("%s: ping made a request", tt.name)
 		}
 	}
-	permanent(t, newWorld(t, desk.Options{}, func(c *Config) { c.KeyField = "udf_char9" }).Ping(t.Context()), "udf_fields.udf_char9")
+	connectortest.Permanent(t, newWorld(t, desk.Options{}, func(c *Config) { c.KeyField = "udf_char9" }).Ping(t.Context()), "udf_fields.udf_char9")
 	ignoring := newWorld(t, desk.Options{IgnoresSearch: true})
 	create(t, ignoring.connector, "k1")
 	misnamed := ignoring.again(t, func(c *Config) { c.KeyField = "udf_char9" })
-	permanent(t, misnamed.Ping(t.Context()), "does not search by the field udf_char9")
+	connectortest.Permanent(t, misnamed.Ping(t.Context()), "does not search by the field udf_char9")
 	_, err := misnamed.Find(t.Context(), "k1")
-	permanent(t, err, "does not search by the field udf_char9")
+	connectortest.Permanent(t, err, "does not search by the field udf_char9")
 }
 
 func TestRefusalsNameTheField(t *testing.T) {
@@ -154,7 +155,7 @@ func TestRefusalsNameTheField(t *testing.T) {
 		x := ticket()
 		tt.change(&x)
 		_, err := w.Create(t.Context(), "k1", x)
-		permanent(t, err, tt.words...)
+		connectortest.Permanent(t, err, tt.words...)
 		if connectors.AsError(err).Sent {
 			t.Errorf("%v: the error says the desk may have acted", err)
 		}
@@ -162,14 +163,14 @@ func TestRefusalsNameTheField(t *testing.T) {
 	if len(w.desk.Tickets()) > 0 {
 		t.Error("a refused request was made")
 	}
-	permanent(t, w.Transition(t.Context(), create(t, w.connector, "k1"), connectors.Move{Status: "Nowhere"}), "status")
+	connectortest.Permanent(t, w.Transition(t.Context(), create(t, w.connector, "k1"), connectors.Move{Status: "Nowhere"}), "status")
 }
 
 func TestARequestOfAnotherAccountIsNoneOfOurs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, desk.Options{}, func(c *Config) { c.Account = "somebody@example.com" })
 	_, err := w.Create(t.Context(), "k1", ticket())
-	permanent(t, err, "#800", "created by somebody else")
+	connectortest.Permanent(t, err, "#800", "created by somebody else")
 	if !connectors.AsError(err).Sent {
 		t.Error("the error says there is no request")
 	}
@@ -182,7 +183,7 @@ func TestARequestOfAnotherAccountIsNoneOfOurs(t *testing.T) {
 		t.Errorf("for somebody else: ours %t, key %q", s.Ours, s.Key)
 	}
 	clone, err := w.desk.Clone(ref.ID, desk.Max)
-	must(t, err)
+	connectortest.Must(t, err)
 	if s := fetch(t, byID, connectors.Ref{ID: clone}); s.Ours || s.Key != "" {
 		t.Errorf("a clone: ours %t, key %q", s.Ours, s.Key)
 	}
@@ -192,14 +193,14 @@ func TestTransition(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, desk.Options{})
 	ref := create(t, w.connector, "k1")
-	must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "on hold", Note: &connectors.Note{Key: "n", Body: "waits"}}))
+	connectortest.Must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "on hold", Note: &connectors.Note{Key: "n", Body: "waits"}}))
 	writes := w.desk.Requests("update")
-	must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "On Hold", Note: &connectors.Note{Key: "n", Body: "waits"}}))
+	connectortest.Must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "On Hold", Note: &connectors.Note{Key: "n", Body: "waits"}}))
 	got, _ := w.desk.Ticket(ref.ID)
 	if w.desk.Requests("update") != writes || got.Status != "On Hold" || len(got.Notes) != 1 || got.Notes[0].Public {
 		t.Errorf("moved again: %+v", got)
 	}
-	must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Closed", Fields: map[string]any{"closure_code": "success", "requester_ack_resolution": false}}))
+	connectortest.Must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Closed", Fields: map[string]any{"closure_code": "success", "requester_ack_resolution": false}}))
 	got, _ = w.desk.Ticket(ref.ID)
 	if got.Status != "Closed" || w.desk.Requests("close") != 1 || got.Closure["closure_code"].(map[string]any)["name"] != "success" {
 		t.Errorf("closed: %+v", got)
@@ -207,13 +208,13 @@ func TestTransition(t *testing.T) {
 	if s := fetch(t, w.connector, ref); s.Category != "closed" || s.Status != "Closed" {
 		t.Errorf("closed: %s, %s", s.Status, s.Category)
 	}
-	must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Open"}))
+	connectortest.Must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Open"}))
 	if s := fetch(t, w.connector, ref); s.Category != "open" || s.Status != "Open" {
 		t.Errorf("open again: %s, %s", s.Status, s.Category)
 	}
-	permanent(t, w.Transition(t.Context(), ref, connectors.Move{}))
-	permanent(t, w.Transition(t.Context(), ref, connectors.Move{Status: "On Hold", Fields: map[string]any{"closure_code": "x"}}), "closing only")
-	permanent(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Closed", Fields: map[string]any{"closure_code": 7}}), "closure_code")
+	connectortest.Permanent(t, w.Transition(t.Context(), ref, connectors.Move{}))
+	connectortest.Permanent(t, w.Transition(t.Context(), ref, connectors.Move{Status: "On Hold", Fields: map[string]any{"closure_code": "x"}}), "closing only")
+	connectortest.Permanent(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Closed", Fields: map[string]any{"closure_code": 7}}), "closure_code")
 }
 
 func TestComment(t *testing.T) {
@@ -221,19 +222,19 @@ func TestComment(t *testing.T) {
 	for _, wrapper := range []string{"request_note", "note"} {
 		w := newWorld(t, desk.Options{NoteWrapper: wrapper})
 		ref := create(t, w.connector, "k1")
-		must(t, w.desk.CommentAs(ref.ID, desk.Max, "<p>drawbridge-note:n1</p>"))
+		connectortest.Must(t, w.desk.CommentAs(ref.ID, desk.Max, "<p>drawbridge-note:n1</p>"))
 		w.desk.CutNext("comment")
 		if err := w.Comment(t.Context(), ref, connectors.Note{Key: "n1", Body: "**accepted**"}); wrapper == "request_note" && err == nil {
 			t.Error("the answer was not lost")
 		}
-		must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n1", Body: "**accepted**"}))
-		must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n2", Body: "for all", Public: true}))
+		connectortest.Must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n1", Body: "**accepted**"}))
+		connectortest.Must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n2", Body: "for all", Public: true}))
 		got, _ := w.desk.Ticket(ref.ID)
 		if len(got.Notes) != 3 || got.Notes[1].Text != "<p><strong>accepted</strong></p><p>drawbridge-note:n1</p>" || got.Notes[1].Public || !got.Notes[2].Public {
 			t.Errorf("%s: notes %+v", wrapper, got.Notes)
 		}
-		permanent(t, w.Comment(t.Context(), ref, connectors.Note{Body: " "}))
-		permanent(t, w.Comment(t.Context(), ref, connectors.Note{Key: "a b", Body: "x"}))
+		connectortest.Permanent(t, w.Comment(t.Context(), ref, connectors.Note{Body: " "}))
+		connectortest.Permanent(t, w.Comment(t.Context(), ref, connectors.Note{Key: "a b", Body: "x"}))
 	}
 }
 
@@ -242,7 +243,7 @@ func TestAttach(t *testing.T) {
 	w := newWorld(t, desk.Options{})
 	ref := create(t, w.connector, "k1")
 	for range 2 {
-		must(t, w.Attach(t.Context(), ref, connectors.File{Name: `..\a/"b".txt`, Content: []byte("xyz")}))
+		connectortest.Must(t, w.Attach(t.Context(), ref, connectors.File{Name: `..\a/"b".txt`, Content: []byte("xyz")}))
 	}
 	s := fetch(t, w.connector, ref)
 	if len(s.Files) != 1 || s.Files[0].Name != "_b_.txt" || s.Files[0].Size != 3 || !s.Files[0].By.Ours || s.Files[0].At.IsZero() {
@@ -253,7 +254,7 @@ func TestAttach(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	t.Parallel()
 	s, err := newWorld(t, desk.Options{MaxRows: 2}).Describe(t.Context(), connectors.Place{})
-	must(t, err)
+	connectortest.Must(t, err)
 	if !slices.Contains(s.Statuses, "Closed") || !slices.Contains(s.Fields[1].Allowed, "High") || !s.Fields[0].Required {
 		t.Errorf("schema %+v", s)
 	}
@@ -263,8 +264,8 @@ func TestGoneRequestsAreNotFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, desk.Options{})
 	trashed, deleted := create(t, w.connector, "k1"), create(t, w.connector, "k2")
-	must(t, w.desk.Trash(trashed.ID, desk.Max))
-	must(t, w.desk.Delete(deleted.ID, desk.Max))
+	connectortest.Must(t, w.desk.Trash(trashed.ID, desk.Max))
+	connectortest.Must(t, w.desk.Delete(deleted.ID, desk.Max))
 	for _, ref := range []connectors.Ref{trashed, deleted} {
 		if _, err := w.Fetch(t.Context(), ref); !errors.Is(err, connectors.ErrNotFound) {
 			t.Errorf("%s: %v, want not found", ref.Key, err)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	desk "github.com/drawbridge-itsm/drawbridge/connectors/servicedeskplus/servicedeskplusstandin"
 )
 
@@ -42,16 +43,16 @@ func TestRequestsAsSent(t *testing.T) {
 				{"fetch", func() error { _, err := w.Fetch(t.Context(), ref); return err }},
 				{"watch-start", func() (err error) { _, cursor, err = w.Watch(t.Context(), "", nil); return err }},
 				{"watch", func() error {
-					w.time.advance(30 * time.Minute)
+					w.time.Advance(30 * time.Minute)
 					_, _, err := w.Watch(t.Context(), cursor, []connectors.Ref{ref})
 					return err
 				}},
 			} {
-				w.tape.take()
+				w.tape.Take()
 				if err := step.do(); err != nil {
 					t.Fatalf("%s: %v", step.name, err)
 				}
-				golden(t, edition+"-"+step.name, w.tape.take())
+				connectortest.Golden(t, edition+"-"+step.name, w.tape.Take())
 			}
 		})
 	}
@@ -63,13 +64,13 @@ func TestTheKeyStandsAtTheEndOfTheSubject(t *testing.T) {
 	long := ticket()
 	long.Summary = longText
 	ref, err := w.Create(t.Context(), "k1", long)
-	must(t, err)
-	golden(t, "subject-create", w.tape.take())
-	must(t, w.Update(t.Context(), ref, connectors.Ticket{Summary: "changed"}))
-	golden(t, "subject-update", w.tape.take())
+	connectortest.Must(t, err)
+	connectortest.Golden(t, "subject-create", w.tape.Take())
+	connectortest.Must(t, w.Update(t.Context(), ref, connectors.Ticket{Summary: "changed"}))
+	connectortest.Golden(t, "subject-update", w.tape.Take())
 	_, err = w.Find(t.Context(), "k1")
-	must(t, err)
-	golden(t, "subject-find", w.tape.take())
+	connectortest.Must(t, err)
+	connectortest.Golden(t, "subject-find", w.tape.Take())
 	if s := fetch(t, w.connector, ref); s.Key != "k1" || s.Summary != "changed" {
 		t.Errorf("key %q, summary %q", s.Key, s.Summary)
 	}

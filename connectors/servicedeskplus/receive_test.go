@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	desk "github.com/drawbridge-itsm/drawbridge/connectors/servicedeskplus/servicedeskplusstandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/verify"
 )
@@ -31,13 +32,13 @@ func TestNoticesAsReceived(t *testing.T) {
 	t.Parallel()
 	c := spoken(t, nil)
 	files, err := filepath.Glob(filepath.Join("testdata", "receive", "*.json"))
-	must(t, err)
+	connectortest.Must(t, err)
 	if len(files) == 0 {
 		t.Fatal("there are no notices")
 	}
 	for _, file := range files {
 		body, err := os.ReadFile(file)
-		must(t, err)
+		connectortest.Must(t, err)
 		got, err := c.Receive(t.Context(), notice(body))
 		text := ""
 		if err != nil {
@@ -45,10 +46,10 @@ func TestNoticesAsReceived(t *testing.T) {
 		}
 		for _, change := range got.Changes {
 			line, err := json.Marshal(change)
-			must(t, err)
+			connectortest.Must(t, err)
 			text += string(line) + "\n"
 		}
-		golden(t, "receive-"+strings.TrimSuffix(filepath.Base(file), ".json"), text)
+		connectortest.Golden(t, "receive-"+strings.TrimSuffix(filepath.Base(file), ".json"), text)
 	}
 }
 
@@ -121,7 +122,7 @@ func verifier(t *testing.T, c *connector, secret string, now func() time.Time) *
 		given = connectors.Verification{HMAC: &connectors.HMACCheck{Secrets: secrets}}
 	}
 	v, err := verify.New(c.Verification(), given, verify.Env{Vault: &connectors.Vault{}, Now: now})
-	must(t, err)
+	connectortest.Must(t, err)
 	return v
 }
 
@@ -134,8 +135,8 @@ func TestAWebhookBecomesAChange(t *testing.T) {
 		address, take := listener(t)
 		w.desk.SetHook(address, hookSecret)
 		ref := create(t, w.connector, "k1")
-		must(t, w.desk.Answer(ref.ID, desk.Kim, desk.Approved))
-		must(t, w.desk.Flush(t.Context()))
+		connectortest.Must(t, w.desk.Answer(ref.ID, desk.Kim, desk.Approved))
+		connectortest.Must(t, w.desk.Flush(t.Context()))
 		notices := take()
 		if len(notices) != 2 {
 			t.Fatalf("%s: %d notices, want 2", edition, len(notices))
@@ -171,11 +172,11 @@ func TestTheDeskScriptSigns(t *testing.T) {
 	for name, text := range map[string]string{
 		"drawbridge.py": script, "drawbridge.secret": hookSecret + "\n", "request.json": `{"request":{"id":100000000000123456,"subject":"ü"}}`, "broken.json": "{",
 	} {
-		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+		connectortest.Must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	run := func(file string) string {
 		out, err := exec.CommandContext(t.Context(), python, filepath.Join(dir, "drawbridge.py"), filepath.Join(dir, file)).CombinedOutput()
-		must(t, err)
+		connectortest.Must(t, err)
 		return string(out)
 	}
 	if out := run("request.json"); out != `{"result": "success", "message": "Drawbridge was told"}`+"\n" {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	desk "github.com/drawbridge-itsm/drawbridge/connectors/servicedeskplus/servicedeskplusstandin"
 )
 
@@ -35,21 +36,21 @@ func TestWatchGoesOnAfterARestart(t *testing.T) {
 		}
 		var want []string
 		for i := range 7 {
-			w.time.advance(time.Second)
+			w.time.Advance(time.Second)
 			want = append(want, create(t, w.connector, fmt.Sprintf("k%d", i)).ID)
 		}
 		stranger, err := w.desk.Clone(want[0], desk.Max)
-		must(t, err)
+		connectortest.Must(t, err)
 		changes, next, err := w.again(t, change).Watch(t.Context(), cursor, nil)
-		must(t, err)
+		connectortest.Must(t, err)
 		if d := cmp.Diff(want, ids(changes)); d != "" || slices.Contains(ids(changes), stranger) {
 			t.Errorf("%s: told of (-want +got):\n%s", name, d)
 		}
-		w.time.advance(10 * time.Minute)
+		w.time.Advance(10 * time.Minute)
 		_, next, err = w.Watch(t.Context(), next, nil) // the overlap tells them once more
-		must(t, err)
-		w.time.advance(time.Minute)
-		must(t, w.desk.Move(want[3], desk.Max, "On Hold"))
+		connectortest.Must(t, err)
+		w.time.Advance(time.Minute)
+		connectortest.Must(t, w.desk.Move(want[3], desk.Max, "On Hold"))
 		changes, _, err = w.again(t, change).Watch(t.Context(), next, nil)
 		if err != nil || !cmp.Equal(ids(changes), want[3:4]) {
 			t.Errorf("%s: later told of %v, %v, want %s", name, ids(changes), err, want[3])
@@ -64,7 +65,7 @@ func TestWatchSurvivesManyAtOneTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, desk.Options{MaxRows: 2})
 	_, cursor, err := w.Watch(t.Context(), "", nil)
-	must(t, err)
+	connectortest.Must(t, err)
 	var want []string
 	for i := range 5 {
 		want = append(want, create(t, w.connector, fmt.Sprintf("k%d", i)).ID)
@@ -79,16 +80,16 @@ func TestWatchSeesAnApprovalThatMovesNoTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, desk.Options{QuietApprovals: true})
 	ref := create(t, w.connector, "k1")
-	w.time.advance(20 * time.Minute)
+	w.time.Advance(20 * time.Minute)
 	_, cursor, err := w.Watch(t.Context(), "", nil)
-	must(t, err)
+	connectortest.Must(t, err)
 	first, cursor, err := w.Watch(t.Context(), cursor, []connectors.Ref{ref})
-	must(t, err)
-	must(t, w.desk.Answer(ref.ID, desk.Kim, desk.Approved))
+	connectortest.Must(t, err)
+	connectortest.Must(t, w.desk.Answer(ref.ID, desk.Kim, desk.Approved))
 	second, cursor, err := w.Watch(t.Context(), cursor, []connectors.Ref{ref})
-	must(t, err)
+	connectortest.Must(t, err)
 	third, _, err := w.Watch(t.Context(), cursor, []connectors.Ref{ref})
-	must(t, err)
+	connectortest.Must(t, err)
 	if len(first) != 1 || len(second) != 1 || len(third) != 1 || first[0].ID == second[0].ID || second[0].ID != third[0].ID {
 		t.Errorf("told of %+v, %+v, %+v", first, second, third)
 	}
@@ -98,10 +99,10 @@ func TestWatchTellsOfWhatIsGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, desk.Options{})
 	gone, stays := create(t, w.connector, "k1"), create(t, w.connector, "k2")
-	w.time.advance(20 * time.Minute)
+	w.time.Advance(20 * time.Minute)
 	_, cursor, err := w.Watch(t.Context(), "", nil)
-	must(t, err)
-	must(t, w.desk.Delete(gone.ID, desk.Max))
+	connectortest.Must(t, err)
+	connectortest.Must(t, w.desk.Delete(gone.ID, desk.Max))
 	changes, _, err := w.Watch(t.Context(), cursor, []connectors.Ref{gone, stays})
 	if err != nil || !slices.Contains(ids(changes), gone.ID) {
 		t.Errorf("told of %v, %v, want %s", ids(changes), err, gone.ID)

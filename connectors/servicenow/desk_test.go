@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/servicenow/servicenowstandin"
 )
 
@@ -20,16 +21,16 @@ func TestRequests(t *testing.T) {
 	var ref connectors.Ref
 	check := func(name string, act func() error) {
 		t.Helper()
-		w.tape.take()
-		must(t, act())
-		text := w.tape.take()
+		w.tape.Take()
+		connectortest.Must(t, act())
+		text := w.tape.Take()
 		if at, err := w.place(ref); err == nil {
 			text = strings.ReplaceAll(text, at.id, "TICKET")
 		}
 		for word, id := range map[string]string{"ANA": w.id(t, "sys_user", "ana"), "APPROVERS": w.id(t, "sys_user_group", "Approvers")} {
 			text = strings.ReplaceAll(text, id, word)
 		}
-		golden(t, name, text)
+		connectortest.Golden(t, name, text)
 	}
 	check("create", func() (err error) { ref, err = w.Create(t.Context(), "k1", request()); return err })
 	check("find", func() error { _, err := w.Find(t.Context(), "k1"); return err })
@@ -48,7 +49,7 @@ func TestRequests(t *testing.T) {
 	})
 	check("fetch", func() error { _, err := w.Fetch(t.Context(), ref); return err })
 	_, cursor, err := w.Watch(t.Context(), "", nil)
-	must(t, err)
+	connectortest.Must(t, err)
 	check("watch", func() error { _, _, err := w.Watch(t.Context(), cursor, []connectors.Ref{ref}); return err })
 }
 
@@ -56,8 +57,8 @@ func TestRequests(t *testing.T) {
 func (w *world) id(t testing.TB, table, name string) string {
 	t.Helper()
 	id, err := w.lookUp(t.Context(), table, name)
-	must(t, err)
-	w.tape.take()
+	connectortest.Must(t, err)
+	w.tape.Take()
 	return id
 }
 
@@ -65,7 +66,7 @@ func TestATicketIsOpenedAsAsked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, servicenowstandin.Options{})
 	ref, err := w.Create(t.Context(), "k1", request())
-	must(t, err)
+	connectortest.Must(t, err)
 	got := w.ticket(t, ref)
 	for field, want := range map[string]string{
 		"short_description": "Ana asks to run Setup Tool", "description": "Reason: I need it\n\n- CORP\\ana on PC-1", "priority": "2", "correlation_id": "drawbridge:k1",
@@ -108,7 +109,7 @@ func TestWhatCannotBeWrittenIsRefused(t *testing.T) {
 		ticket := request()
 		tc.change(&ticket)
 		_, err := w.Create(t.Context(), tc.key, ticket)
-		t.Run(tc.name, func(t *testing.T) { permanent(t, err, tc.want) })
+		t.Run(tc.name, func(t *testing.T) { connectortest.Permanent(t, err, tc.want) })
 	}
 	if made := w.desk.Tickets(); len(made) != 0 {
 		t.Errorf("%d tickets were made", len(made))
@@ -120,8 +121,8 @@ func TestTextOfAnEventStaysText(t *testing.T) {
 	w := newWorld(t, servicenowstandin.Options{})
 	hostile := "^ORsys_idISNOTEMPTY^NQstate=7 [code]<script>alert(1)</script>[/code] javascript:gs.log(1) {\"state\":\"7\"}"
 	ref, err := w.Create(t.Context(), "k1", connectors.Ticket{Project: "incident", Summary: hostile, Fields: map[string]any{"u_department": "a^b"}})
-	must(t, err)
-	must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n", Body: hostile}))
+	connectortest.Must(t, err)
+	connectortest.Must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n", Body: hostile}))
 	got := w.ticket(t, ref)
 	if got.Fields["short_description"] != hostile || got.State != "New" || got.Fields["u_department"] != "a^b" {
 		t.Errorf("ticket %+v", got)
@@ -140,7 +141,7 @@ func TestTextsFitTheColumnsOfTheInstance(t *testing.T) {
 	ref, err := w.Create(t.Context(), "k1", connectors.Ticket{
 		Project: "incident", Summary: strings.Repeat("é", 500), Description: strings.Repeat("日", 500), Fields: map[string]any{"u_department": "Sales and Marketing"},
 	})
-	must(t, err)
+	connectortest.Must(t, err)
 	got := w.ticket(t, ref).Fields
 	for field, want := range map[string]string{
 		"short_description": strings.Repeat("é", 159) + "…", "description": strings.Repeat("日", 49) + "…", "u_department": "Sales and…",
@@ -157,7 +158,7 @@ func TestFieldsThatAreDroppedOrCutAreNoticed(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, servicenowstandin.Options{Dropped: []string{"incident.correlation_id"}})
 		_, err := w.Create(t.Context(), "k1", request())
-		permanent(t, err, "INC0010001 was opened without our key")
+		connectortest.Permanent(t, err, "INC0010001 was opened without our key")
 		if !connectors.AsError(err).Sent {
 			t.Error("the error says nothing was made")
 		}
@@ -168,33 +169,33 @@ func TestFieldsThatAreDroppedOrCutAreNoticed(t *testing.T) {
 			c.User, c.Auth = "robot", Auth{APIKey: &APIKey{Key: connectors.SecretValue("key")}}
 		})
 		_, err := w.Create(t.Context(), "k1", connectors.Ticket{Project: "incident", Summary: "s"})
-		permanent(t, err, `opened by "drawbridge" and not by user "robot"`)
+		connectortest.Permanent(t, err, `opened by "drawbridge" and not by user "robot"`)
 	})
 	t.Run("an update", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, servicenowstandin.Options{Dropped: []string{"incident.short_description"}})
-		permanent(t, w.Update(t.Context(), w.create(t, "k1"), connectors.Ticket{Summary: "new", Fields: map[string]any{"u_unknown": "x"}}),
+		connectortest.Permanent(t, w.Update(t.Context(), w.create(t, "k1"), connectors.Ticket{Summary: "new", Fields: map[string]any{"u_unknown": "x"}}),
 			"short_description (left out or changed)", "u_unknown (there is no such field")
 	})
 	t.Run("a cut the dictionary does not tell of", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, servicenowstandin.Options{Unreadable: []string{"sys_dictionary"}, Lengths: map[string]int{"incident.u_department": 5}})
-		permanent(t, w.Update(t.Context(), w.create(t, "k1"), connectors.Ticket{Fields: map[string]any{"u_department": "Marketing"}}), "u_department (cut to 5 characters)")
+		connectortest.Permanent(t, w.Update(t.Context(), w.create(t, "k1"), connectors.Ticket{Fields: map[string]any{"u_department": "Marketing"}}), "u_department (cut to 5 characters)")
 	})
 	t.Run("a note", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, servicenowstandin.Options{Dropped: []string{"incident.work_notes"}})
-		permanent(t, w.Comment(t.Context(), w.create(t, "k1"), connectors.Note{Key: "n", Body: "b"}), "able to write work_notes")
+		connectortest.Permanent(t, w.Comment(t.Context(), w.create(t, "k1"), connectors.Note{Key: "n", Body: "b"}), "able to write work_notes")
 	})
 	t.Run("a state", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, servicenowstandin.Options{Dropped: []string{"incident.state"}})
-		permanent(t, w.Transition(t.Context(), w.create(t, "k1"), connectors.Move{Status: "In Progress"}), `the ticket stays "New"`)
+		connectortest.Permanent(t, w.Transition(t.Context(), w.create(t, "k1"), connectors.Move{Status: "In Progress"}), `the ticket stays "New"`)
 	})
 	t.Run("a field of a state", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, servicenowstandin.Options{Dropped: []string{"incident.u_department"}})
-		permanent(t, w.Transition(t.Context(), w.create(t, "k1"), connectors.Move{Status: "In Progress", Fields: map[string]any{"u_department": "x"}}), "did not keep u_department")
+		connectortest.Permanent(t, w.Transition(t.Context(), w.create(t, "k1"), connectors.Move{Status: "In Progress", Fields: map[string]any{"u_department": "x"}}), "did not keep u_department")
 	})
 }
 
@@ -202,17 +203,17 @@ func TestFindTakesOnlyWhatIsOurs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, servicenowstandin.Options{})
 	first := w.create(t, "k1")
-	w.time.advance(time.Minute)
+	w.time.Advance(time.Minute)
 	second := w.createIn(t, "k1", "sc_req_item")
 	clone, err := w.desk.Clone(first.Key, "max")
-	must(t, err)
+	connectortest.Must(t, err)
 	other := w.create(t, "k2")
-	must(t, w.desk.Edit(other.Key, "max", map[string]string{"correlation_id": "drawbridge:k1"})) // our ticket, another key
+	connectortest.Must(t, w.desk.Edit(other.Key, "max", map[string]string{"correlation_id": "drawbridge:k1"})) // our ticket, another key
 	third := w.create(t, "k3")
-	must(t, w.desk.Edit(third.Key, "max", map[string]string{"correlation_id": "x"}))
-	must(t, w.desk.Edit(third.Key, "max", map[string]string{"correlation_id": "drawbridge:k3"})) // put back
+	connectortest.Must(t, w.desk.Edit(third.Key, "max", map[string]string{"correlation_id": "x"}))
+	connectortest.Must(t, w.desk.Edit(third.Key, "max", map[string]string{"correlation_id": "drawbridge:k3"})) // put back
 	got, err := w.Find(t.Context(), "k1")
-	must(t, err)
+	connectortest.Must(t, err)
 	if d := cmp.Diff([]connectors.Ref{first, second}, got); d != "" {
 		t.Errorf("besides %s and %s (-want +got):\n%s", clone, other.Key, d)
 	}
@@ -246,12 +247,12 @@ func TestRowsThatWereNotAskedForAreNotBelieved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, servicenowstandin.Options{})
 	a, b := w.create(t, "k1"), w.create(t, "k2")
-	must(t, w.desk.Move(b.Key, "kim", "In Progress", nil))
-	must(t, w.desk.CommentAs(b.Key, "kim", "x", false))
-	must(t, w.desk.AttachAs(b.Key, "kim", "b.txt", 1))
-	must(t, w.desk.Ask(b.Key, "system", "lee"))
+	connectortest.Must(t, w.desk.Move(b.Key, "kim", "In Progress", nil))
+	connectortest.Must(t, w.desk.CommentAs(b.Key, "kim", "x", false))
+	connectortest.Must(t, w.desk.AttachAs(b.Key, "kim", "b.txt", 1))
+	connectortest.Must(t, w.desk.Ask(b.Key, "system", "lee"))
 	clone, err := w.desk.Clone(a.Key, "max")
-	must(t, err)
+	connectortest.Must(t, err)
 	c := open(t, ignoring{w.desk}, w.time)
 	if got, err := c.Find(t.Context(), "k1"); err != nil || len(got) != 1 || got[0].ID != a.ID {
 		t.Errorf("find = %v, %v", got, err)
@@ -260,14 +261,14 @@ func TestRowsThatWereNotAskedForAreNotBelieved(t *testing.T) {
 		t.Errorf("find of nothing = %v, %v", got, err)
 	}
 	s, err := c.Fetch(t.Context(), a)
-	must(t, err)
+	connectortest.Must(t, err)
 	if len(s.History) != 0 || len(s.Approvals) != 0 || len(s.Files) != 0 || s.Key != "k1" {
 		t.Errorf("a quiet ticket is told as %+v", s)
 	}
 	_, cursor, err := c.Watch(t.Context(), "", nil)
-	must(t, err)
+	connectortest.Must(t, err)
 	changes, _, err := c.Watch(t.Context(), cursor, nil)
-	must(t, err)
+	connectortest.Must(t, err)
 	for _, one := range changes {
 		if one.Ref.Key == clone {
 			t.Errorf("told of somebody else's ticket %+v", one)
@@ -304,15 +305,15 @@ func TestNotesAreInternalUnlessPublicAndWrittenOnce(t *testing.T) {
 	w := newWorld(t, servicenowstandin.Options{})
 	ref := w.create(t, "k1")
 	for _, n := range []connectors.Note{{Key: "a", Body: "inside"}, {Key: "a", Body: "inside"}, {Key: "b", Body: "outside", Public: true}, {Body: "unnamed"}} {
-		must(t, w.Comment(t.Context(), ref, n))
+		connectortest.Must(t, w.Comment(t.Context(), ref, n))
 	}
-	must(t, w.desk.CommentAs(ref.Key, "max", "text\n\ndrawbridge-note:c", false)) // somebody else's mark
-	must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "c", Body: "ours"}))
+	connectortest.Must(t, w.desk.CommentAs(ref.Key, "max", "text\n\ndrawbridge-note:c", false)) // somebody else's mark
+	connectortest.Must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "c", Body: "ours"}))
 	w.desk.CutNext("update")
 	if err := w.Comment(t.Context(), ref, connectors.Note{Key: "d", Body: "cut"}); err == nil {
 		t.Error("a note whose answer was lost was told as written")
 	}
-	must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "d", Body: "cut"}))
+	connectortest.Must(t, w.Comment(t.Context(), ref, connectors.Note{Key: "d", Body: "cut"}))
 	want := []servicenowstandin.Note{
 		{By: "drawbridge", Text: "inside\n\ndrawbridge-note:a"}, {By: "drawbridge", Text: "outside\n\ndrawbridge-note:b", Public: true}, {By: "drawbridge", Text: "unnamed"},
 		{By: "max", Text: "text\n\ndrawbridge-note:c"}, {By: "drawbridge", Text: "ours\n\ndrawbridge-note:c"}, {By: "drawbridge", Text: "cut\n\ndrawbridge-note:d"},
@@ -320,7 +321,7 @@ func TestNotesAreInternalUnlessPublicAndWrittenOnce(t *testing.T) {
 	if d := cmp.Diff(want, w.ticket(t, ref).Notes); d != "" {
 		t.Errorf("notes (-want +got):\n%s", d)
 	}
-	permanent(t, w.Comment(t.Context(), ref, connectors.Note{Body: " "}), "empty")
+	connectortest.Permanent(t, w.Comment(t.Context(), ref, connectors.Note{Body: " "}), "empty")
 }
 
 func TestTransition(t *testing.T) {
@@ -328,21 +329,21 @@ func TestTransition(t *testing.T) {
 	w := newWorld(t, servicenowstandin.Options{})
 	ref := w.create(t, "k1")
 	resolve := connectors.Move{Status: "resolved", Fields: map[string]any{"close_code": "Solved", "close_notes": "done"}, Note: &connectors.Note{Key: "n", Body: "closed"}}
-	permanent(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Resolved"}), "mandatory: close_code")
-	permanent(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Nowhere"}), "no state", "In Progress")
+	connectortest.Permanent(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Resolved"}), "mandatory: close_code")
+	connectortest.Permanent(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Nowhere"}), "no state", "In Progress")
 	for range 2 {
-		must(t, w.Transition(t.Context(), ref, resolve))
+		connectortest.Must(t, w.Transition(t.Context(), ref, resolve))
 	}
 	if got := w.ticket(t, ref); got.State != "Resolved" || len(got.Notes) != 1 || got.Fields["sys_mod_count"] != "2" {
 		t.Errorf("ticket %+v", got)
 	}
-	must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "2"})) // open again
+	connectortest.Must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "2"})) // open again
 	if got := w.fetch(t, ref); got.Status != "In Progress" || got.Category != "active" {
 		t.Errorf("status %s, %s", got.Status, got.Category)
 	}
 	change := w.createIn(t, "k2", "change_request")
-	permanent(t, w.Transition(t.Context(), change, connectors.Move{Status: "Implement"}), "aborted by Business Rule")
-	must(t, w.Transition(t.Context(), change, connectors.Move{Status: "Canceled"}))
+	connectortest.Permanent(t, w.Transition(t.Context(), change, connectors.Move{Status: "Implement"}), "aborted by Business Rule")
+	connectortest.Must(t, w.Transition(t.Context(), change, connectors.Move{Status: "Canceled"}))
 	if got := w.fetch(t, change); got.Status != "Canceled" || got.Category != "inactive" {
 		t.Errorf("status %s, %s", got.Status, got.Category)
 	}
@@ -353,11 +354,11 @@ func TestFilesAreAttachedOnce(t *testing.T) {
 	w := newWorld(t, servicenowstandin.Options{})
 	ref := w.create(t, "k1")
 	for range 2 {
-		must(t, w.Attach(t.Context(), ref, connectors.File{Name: "../evidence.json", Type: "application/json", Content: []byte("{}")}))
+		connectortest.Must(t, w.Attach(t.Context(), ref, connectors.File{Name: "../evidence.json", Type: "application/json", Content: []byte("{}")}))
 	}
-	w.time.advance(time.Second)
-	must(t, w.desk.AttachAs(ref.Key, "kim", "kim.txt", 7))
-	permanent(t, w.Attach(t.Context(), ref, connectors.File{Name: "a"}), "empty")
+	w.time.Advance(time.Second)
+	connectortest.Must(t, w.desk.AttachAs(ref.Key, "kim", "kim.txt", 7))
+	connectortest.Permanent(t, w.Attach(t.Context(), ref, connectors.File{Name: "a"}), "empty")
 	s := w.fetch(t, ref)
 	if len(s.Files) != 2 || s.Files[0].Name != "evidence.json" || s.Files[0].Size != 2 || !s.Files[0].By.Ours || s.Files[1].By.Name != "Kim Example" || s.Files[1].At.IsZero() {
 		t.Errorf("files %+v", s.Files)
@@ -368,7 +369,7 @@ func TestDeletedTicketsAreNotFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, servicenowstandin.Options{})
 	ref := w.create(t, "k1")
-	must(t, w.desk.Delete(ref.Key))
+	connectortest.Must(t, w.desk.Delete(ref.Key))
 	for name, err := range map[string]error{
 		"fetch":      func() error { _, err := w.Fetch(t.Context(), ref); return err }(),
 		"update":     w.Update(t.Context(), ref, connectors.Ticket{Summary: "s"}),
@@ -381,6 +382,6 @@ func TestDeletedTicketsAreNotFound(t *testing.T) {
 	}
 	for _, id := range []string{"", "x", "sys_user/" + strings.Repeat("a", 32), "incident/../sys_user", strings.Repeat("a", 32)} {
 		_, err := w.Fetch(t.Context(), connectors.Ref{ID: id})
-		permanent(t, err, "not one of ServiceNow's")
+		connectortest.Permanent(t, err, "not one of ServiceNow's")
 	}
 }

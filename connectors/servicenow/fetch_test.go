@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/servicenow/servicenowstandin"
 )
 
@@ -24,17 +25,17 @@ func TestHistoryTellsWhoDidWhat(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, servicenowstandin.Options{})
 	ref, err := w.Create(t.Context(), "k1", request())
-	must(t, err)
+	connectortest.Must(t, err)
 	opened := w.time.Now()
-	w.time.advance(time.Minute)
+	w.time.Advance(time.Minute)
 	moved := w.time.Now()
-	must(t, w.desk.CommentAs(ref.Key, "kim", "status: Approved", true)) // no step
-	must(t, w.desk.Move(ref.Key, "kim", "In Progress", nil))
-	must(t, w.desk.Move(ref.Key, "robot", "On Hold", nil))
-	must(t, w.desk.Move(ref.Key, "system", "New", nil))
-	must(t, w.desk.Move(ref.Key, "lee", "Approved", nil)) // four in one second
-	must(t, w.desk.Edit(ref.Key, "max", map[string]string{"short_description": "other", "priority": "4"}))
-	must(t, w.Update(t.Context(), ref, connectors.Ticket{Summary: "again"}))
+	connectortest.Must(t, w.desk.CommentAs(ref.Key, "kim", "status: Approved", true)) // no step
+	connectortest.Must(t, w.desk.Move(ref.Key, "kim", "In Progress", nil))
+	connectortest.Must(t, w.desk.Move(ref.Key, "robot", "On Hold", nil))
+	connectortest.Must(t, w.desk.Move(ref.Key, "system", "New", nil))
+	connectortest.Must(t, w.desk.Move(ref.Key, "lee", "Approved", nil)) // four in one second
+	connectortest.Must(t, w.desk.Edit(ref.Key, "max", map[string]string{"short_description": "other", "priority": "4"}))
+	connectortest.Must(t, w.Update(t.Context(), ref, connectors.Ticket{Summary: "again"}))
 	s := w.fetch(t, ref)
 	var got []connectors.Step
 	for _, one := range s.History {
@@ -122,8 +123,8 @@ func TestApprovals(t *testing.T) {
 				w := newWorld(t, o)
 				ref := w.createIn(t, "k1", tc.table)
 				for _, act := range tc.acts {
-					w.time.advance(time.Minute)
-					must(t, act(w, ref))
+					w.time.Advance(time.Minute)
+					connectortest.Must(t, act(w, ref))
 				}
 				s := w.fetch(t, ref)
 				var got []answer
@@ -158,8 +159,8 @@ func TestHalfAHistoryIsNoEvidence(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, servicenowstandin.Options{})
 		ref := w.create(t, "k1")
-		must(t, w.desk.Move(ref.Key, "kim", "In Progress", nil))
-		must(t, w.desk.Reword(ref.Key, "20"))
+		connectortest.Must(t, w.desk.Move(ref.Key, "kim", "In Progress", nil))
+		connectortest.Must(t, w.desk.Reword(ref.Key, "20"))
 		if _, err := w.Fetch(t.Context(), ref); err == nil || !strings.Contains(err.Error(), "does not lead to the state") || connectors.AsError(err).Kind != connectors.Temporary {
 			t.Errorf("got %v", err)
 		}
@@ -168,9 +169,9 @@ func TestHalfAHistoryIsNoEvidence(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, servicenowstandin.Options{})
 		ref := w.create(t, "k1")
-		must(t, w.desk.Move(ref.Key, "kim", "In Progress", nil))
-		must(t, w.desk.Reword(ref.Key, "20"))
-		must(t, w.desk.Move(ref.Key, "kim", "On Hold", nil))
+		connectortest.Must(t, w.desk.Move(ref.Key, "kim", "In Progress", nil))
+		connectortest.Must(t, w.desk.Reword(ref.Key, "20"))
+		connectortest.Must(t, w.desk.Move(ref.Key, "kim", "On Hold", nil))
 		if _, err := w.Fetch(t.Context(), ref); err == nil {
 			t.Error("it was taken for evidence")
 		}
@@ -179,7 +180,7 @@ func TestHalfAHistoryIsNoEvidence(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, servicenowstandin.Options{Unreadable: []string{"sys_audit"}})
 		_, err := w.Fetch(t.Context(), w.create(t, "k1"))
-		permanent(t, err, "read history", "User Not Authorized")
+		connectortest.Permanent(t, err, "read history", "User Not Authorized")
 	})
 }
 
@@ -187,7 +188,7 @@ func TestStatesOfTheSettingsStandInForChoices(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, servicenowstandin.Options{}, func(c *Config) { c.States = map[string]map[string]string{"incident": {"1": "Neu", "2": "Genehmigt"}} })
 	ref := w.create(t, "k1")
-	must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Genehmigt"}))
+	connectortest.Must(t, w.Transition(t.Context(), ref, connectors.Move{Status: "Genehmigt"}))
 	if s := w.fetch(t, ref); s.Status != "Genehmigt" || s.History[0].From != "Neu" {
 		t.Errorf("snapshot %+v", s)
 	}

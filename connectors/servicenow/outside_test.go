@@ -30,20 +30,20 @@ func TestWatchTellsOfTicketsAndApprovals(t *testing.T) {
 	w := newWorld(t, servicenowstandin.Options{})
 	quiet := w.create(t, "k1")
 	moved, asked := w.create(t, "k2"), w.createIn(t, "k3", "sc_req_item")
-	must(t, w.desk.Ask(asked.Key, "system", "kim"))
+	connectortest.Must(t, w.desk.Ask(asked.Key, "system", "kim"))
 	clone, err := w.desk.Clone(moved.Key, "max")
-	must(t, err)
-	w.time.advance(time.Hour)
+	connectortest.Must(t, err)
+	w.time.Advance(time.Hour)
 	_, cursor, err := w.Watch(t.Context(), "", nil)
-	must(t, err)
-	w.time.advance(time.Minute)
-	must(t, w.desk.Move(moved.Key, "kim", "In Progress", nil))
-	must(t, w.desk.Move(clone, "kim", "In Progress", nil))
-	must(t, w.desk.Answer(asked.Key, "kim", "kim", "approved"))
-	w.time.advance(time.Second)
+	connectortest.Must(t, err)
+	w.time.Advance(time.Minute)
+	connectortest.Must(t, w.desk.Move(moved.Key, "kim", "In Progress", nil))
+	connectortest.Must(t, w.desk.Move(clone, "kim", "In Progress", nil))
+	connectortest.Must(t, w.desk.Answer(asked.Key, "kim", "kim", "approved"))
+	w.time.Advance(time.Second)
 	again := open(t, w.desk, w.time) // as after a restart
 	changes, next, err := again.Watch(t.Context(), cursor, []connectors.Ref{quiet, moved, asked})
-	must(t, err)
+	connectortest.Must(t, err)
 	want := []string{moved.Key + " 2026-11-20T11:01:00Z@1", asked.Key + " 2026-11-20T11:01:00Z@2", asked.Key + " 2026-11-20T11:01:00Z@1"}
 	if d := cmp.Diff(want, told(changes)); d != "" {
 		t.Errorf("changes (-want +got):\n%s", d)
@@ -52,14 +52,14 @@ func TestWatchTellsOfTicketsAndApprovals(t *testing.T) {
 		t.Errorf("refs %+v", changes)
 	}
 	// What is in the overlap is told again, by the same name; later nothing is.
-	w.time.advance(90 * time.Second)
+	w.time.Advance(90 * time.Second)
 	repeated, last, err := again.Watch(t.Context(), next, nil)
-	if must(t, err); !cmp.Equal(told(repeated), want) {
+	if connectortest.Must(t, err); !cmp.Equal(told(repeated), want) {
 		t.Errorf("told again %v", told(repeated))
 	}
-	w.time.advance(5 * time.Minute)
+	w.time.Advance(5 * time.Minute)
 	_, last, err = again.Watch(t.Context(), last, nil)
-	must(t, err)
+	connectortest.Must(t, err)
 	if changes, _, err := again.Watch(t.Context(), last, nil); err != nil || len(changes) != 0 {
 		t.Errorf("told later %v, %v", told(changes), err)
 	}
@@ -72,14 +72,14 @@ func TestWatchReadsEveryPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, servicenowstandin.Options{})
 	_, cursor, err := w.Watch(t.Context(), "", nil)
-	must(t, err)
+	connectortest.Must(t, err)
 	const many = 2*pageSize + 7
 	var open []connectors.Ref
 	for n := range many {
 		open = append(open, w.create(t, fmt.Sprintf("k%d", n)))
 	}
 	changes, _, err := w.Watch(t.Context(), cursor, nil)
-	must(t, err)
+	connectortest.Must(t, err)
 	seen := map[string]bool{}
 	for _, one := range changes {
 		seen[one.Ref.ID] = true
@@ -87,18 +87,18 @@ func TestWatchReadsEveryPage(t *testing.T) {
 	if len(seen) != many || len(changes) != many {
 		t.Errorf("told of %d tickets in %d changes, want %d", len(seen), len(changes), many)
 	}
-	must(t, w.desk.Delete(open[5].Key))
-	w.time.advance(time.Hour)
+	connectortest.Must(t, w.desk.Delete(open[5].Key))
+	w.time.Advance(time.Hour)
 	_, cursor, err = w.Watch(t.Context(), "", nil)
-	must(t, err)
+	connectortest.Must(t, err)
 	gone := map[string]bool{}
 	for range 6 {
 		changes, cursor, err = w.Watch(t.Context(), cursor, open)
-		must(t, err)
+		connectortest.Must(t, err)
 		for _, one := range changes {
 			gone[one.Ref.ID] = true
 		}
-		w.time.advance(time.Hour)
+		w.time.Advance(time.Hour)
 	}
 	if len(gone) != 1 || !gone[open[5].ID] {
 		t.Errorf("told as gone %v, want %s", gone, open[5].ID)
@@ -108,13 +108,13 @@ func TestWatchReadsEveryPage(t *testing.T) {
 func TestAWrongTimeZoneIsNoticedBeforeAnythingIsMissed(t *testing.T) {
 	t.Parallel()
 	berlin, err := time.LoadLocation("Europe/Berlin")
-	must(t, err)
+	connectortest.Must(t, err)
 	w := newWorld(t, servicenowstandin.Options{Zone: berlin})
 	_, _, err = w.Watch(t.Context(), "", nil)
 	if err == nil || connectors.AsError(err).Kind != connectors.Unwell || !strings.Contains(err.Error(), "time zone GMT") {
 		t.Errorf("watch = %v", err)
 	}
-	permanent(t, w.Ping(t.Context()), "time zone GMT")
+	connectortest.Permanent(t, w.Ping(t.Context()), "time zone GMT")
 }
 
 func TestChangesHaveOneLastName(t *testing.T) {
@@ -135,7 +135,7 @@ func TestChangesHaveOneLastName(t *testing.T) {
 
 func TestPingNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	must(t, newWorld(t, servicenowstandin.Options{}).Ping(t.Context()))
+	connectortest.Must(t, newWorld(t, servicenowstandin.Options{}).Ping(t.Context()))
 	tables := []string{"incident", "change_request", "sc_req_item", "sc_task"}
 	for _, one := range needed {
 		tables = append(tables, one.table)
@@ -143,7 +143,7 @@ func TestPingNamesWhatIsMissing(t *testing.T) {
 	for _, table := range tables {
 		t.Run("may not read "+table, func(t *testing.T) {
 			t.Parallel()
-			permanent(t, newWorld(t, servicenowstandin.Options{Unreadable: []string{table}}).Ping(t.Context()), table)
+			connectortest.Permanent(t, newWorld(t, servicenowstandin.Options{Unreadable: []string{table}}).Ping(t.Context()), table)
 		})
 	}
 	for _, table := range []string{"sys_user", "sys_user_grmember", "sys_user_group", "sys_choice", "sys_dictionary", "sys_audit", "sysapproval_approver"} {
@@ -151,17 +151,17 @@ func TestPingNamesWhatIsMissing(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, servicenowstandin.Options{Hidden: []string{table}})
 			ref := w.createIn(t, "k1", "sc_req_item")
-			must(t, w.desk.Ask(ref.Key, "system", "kim", "lee"))
-			permanent(t, w.Ping(t.Context()), table)
+			connectortest.Must(t, w.desk.Ask(ref.Key, "system", "kim", "lee"))
+			connectortest.Permanent(t, w.Ping(t.Context()), table)
 		})
 	}
-	permanent(t, newWorld(t, servicenowstandin.Options{Unaudited: []string{"sysapproval_approver"}}).Ping(t.Context()), "table sysapproval_approver: auditing is off")
-	permanent(t, newWorld(t, servicenowstandin.Options{Unaudited: []string{"sc_task"}}).Ping(t.Context()), "table sc_task: auditing is off")
-	permanent(t, newWorld(t, servicenowstandin.Options{}, func(c *Config) { c.Tables = []string{"u_none"} }).Ping(t.Context()), "table u_none", "there is none")
-	permanent(t, newWorld(t, servicenowstandin.Options{APIKey: "key"}, func(c *Config) {
+	connectortest.Permanent(t, newWorld(t, servicenowstandin.Options{Unaudited: []string{"sysapproval_approver"}}).Ping(t.Context()), "table sysapproval_approver: auditing is off")
+	connectortest.Permanent(t, newWorld(t, servicenowstandin.Options{Unaudited: []string{"sc_task"}}).Ping(t.Context()), "table sc_task: auditing is off")
+	connectortest.Permanent(t, newWorld(t, servicenowstandin.Options{}, func(c *Config) { c.Tables = []string{"u_none"} }).Ping(t.Context()), "table u_none", "there is none")
+	connectortest.Permanent(t, newWorld(t, servicenowstandin.Options{APIKey: "key"}, func(c *Config) {
 		c.User, c.Auth = "kim", Auth{APIKey: &APIKey{Key: connectors.SecretValue("key")}}
 	}).Ping(t.Context()), `those of "drawbridge" and not of user "kim"`)
-	permanent(t, newWorld(t, servicenowstandin.Options{APIKey: "key"}, func(c *Config) {
+	connectortest.Permanent(t, newWorld(t, servicenowstandin.Options{APIKey: "key"}, func(c *Config) {
 		c.User, c.Auth = "nobody", Auth{APIKey: &APIKey{Key: connectors.SecretValue("key")}}
 	}).Ping(t.Context()), `there is no user "nobody"`)
 }
@@ -178,7 +178,7 @@ func TestEveryWayToSignIn(t *testing.T) {
 	o := servicenowstandin.Options{Password: "secret", ClientID: "id", ClientSecret: "secret", APIKey: "secret"}
 	for name, auth := range ways(secret) {
 		w := newWorld(t, o, func(c *Config) { c.Auth = auth })
-		must(t, w.Ping(t.Context()))
+		connectortest.Must(t, w.Ping(t.Context()))
 		w.desk.RevokeTokens() // in mid-flight: asked for anew
 		if err := w.Ping(t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -233,7 +233,7 @@ func TestFaultsOfTheInstance(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := open(t, tc.answer, &clock{now: now}).Find(t.Context(), "k1")
+			_, err := open(t, tc.answer, connectortest.NewClock(now)).Find(t.Context(), "k1")
 			e, ok := errors.AsType[*connectors.Error](err)
 			if !ok || e.Kind != tc.kind || e.RetryAfter != tc.wait || e.Sent || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %+v", err)
@@ -306,7 +306,7 @@ func TestDescribe(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, servicenowstandin.Options{})
 	s, err := w.Describe(t.Context(), connectors.Place{Project: "incident"})
-	must(t, err)
+	connectortest.Must(t, err)
 	fields := map[string]connectors.Field{}
 	for _, f := range s.Fields {
 		fields[f.ID] = f
@@ -326,7 +326,7 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("statuses of sc_task %v, %v", s.Statuses, err)
 	}
 	_, err = w.Describe(t.Context(), connectors.Place{Project: "problem"})
-	permanent(t, err, "not among the tables")
+	connectortest.Permanent(t, err, "not among the tables")
 }
 
 func sameSet(a, b []string) bool {
@@ -356,12 +356,12 @@ func TestDirectory(t *testing.T) {
 		t.Errorf("groups %v, %v", got, err)
 	}
 	_, err := w.Groups(t.Context(), "u7^ORuser.user_name=u8")
-	permanent(t, err, "no User ID")
+	connectortest.Permanent(t, err, "no User ID")
 	seen, cursor := map[string]connectors.Person{}, connectors.Cursor("")
 	for range 3 {
 		var people []connectors.Person
 		people, cursor, err = w.People(t.Context(), cursor)
-		must(t, err)
+		connectortest.Must(t, err)
 		for _, p := range people {
 			seen[p.Account] = p
 		}
@@ -373,7 +373,7 @@ func TestDirectory(t *testing.T) {
 		t.Errorf("%d people, u7 as %+v, cursor %q", len(seen), seen["u7"], cursor)
 	}
 	_, _, err = w.People(t.Context(), "x")
-	permanent(t, err)
+	connectortest.Permanent(t, err)
 }
 
 func TestConfigNamesEveryFault(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/verify"
 )
 
@@ -43,7 +44,7 @@ func TestReceive(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			got, err := c.Receive(t.Context(), notice(tc.body))
-			must(t, err)
+			connectortest.Must(t, err)
 			if d := cmp.Diff(tc.want, got.Changes); d != "" {
 				t.Errorf("changes (-want +got):\n%s", d)
 			}
@@ -108,7 +109,7 @@ func TestSignatures(t *testing.T) {
 			t.Parallel()
 			try := func(now time.Time, body string) error {
 				v, err := verify.New((&connector{}).Verification(), given, verify.Env{Vault: &connectors.Vault{}, Now: func() time.Time { return now }})
-				must(t, err)
+				connectortest.Must(t, err)
 				r := notice(body)
 				r.URL = &url.URL{Path: "/in/zendesk"}
 				r.Header.Set(signatureHeader, tc.signature)

@@ -47,14 +47,14 @@ func TestPingNamesWhatIsMissing(t *testing.T) {
 			} else if tc.name != "tickets" {
 				// A group cannot be looked up without the scope for it; its number can be used.
 				_, err := w.Create(t.Context(), "k1", connectors.Ticket{Project: "42", Summary: "s"})
-				must(t, err)
+				connectortest.Must(t, err)
 			}
 			err := w.Ping(t.Context())
 			if tc.want == nil {
-				must(t, err)
+				connectortest.Must(t, err)
 				return
 			}
-			permanent(t, err, tc.want...)
+			connectortest.Refused(t, err, tc.want...)
 		})
 	}
 }
@@ -87,7 +87,7 @@ func TestTokensAreAskedForAgain(t *testing.T) {
 	w.fetch(t, ref)
 	w.desk.RevokeTokens()
 	w.fetch(t, ref)
-	w.time.advance(2 * time.Hour)
+	w.time.Advance(2 * time.Hour)
 	w.fetch(t, ref)
 	if n := w.desk.Requests("token"); n != 3 {
 		t.Errorf("%d tokens were asked for, want 3", n)
@@ -139,7 +139,7 @@ func TestDescribe(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, zendeskstandin.Options{RequiredOnSolve: true})
 	s, err := w.Describe(t.Context(), connectors.Place{Project: "Access", Type: "task"})
-	must(t, err)
+	connectortest.Must(t, err)
 	got := map[string]connectors.Field{}
 	for _, f := range s.Fields {
 		got[f.ID] = f
@@ -157,9 +157,9 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("statuses %v", s.Statuses)
 	}
 	_, err = w.Describe(t.Context(), connectors.Place{Project: "Nobody"})
-	permanent(t, err, "no group")
+	connectortest.Refused(t, err, "no group")
 	_, err = w.Describe(t.Context(), connectors.Place{Type: "Bug"})
-	permanent(t, err, "no type")
+	connectortest.Refused(t, err, "no type")
 }
 
 func TestDirectory(t *testing.T) {
@@ -169,9 +169,9 @@ func TestDirectory(t *testing.T) {
 		t.Errorf("groups %v, %v", got, err)
 	}
 	_, err := w.Groups(t.Context(), "kim")
-	permanent(t, err, "no person's number")
+	connectortest.Refused(t, err, "no person's number")
 	_, err = w.Groups(t.Context(), "999")
-	permanent(t, err)
+	connectortest.Refused(t, err)
 	people, cursor, err := w.People(t.Context(), "")
 	if err != nil || cursor != "" || len(people) != 5 || people[1].Mail != "kim@corp.example" || people[4].Mail != "" {
 		t.Errorf("people %+v, %q, %v", people, cursor, err)

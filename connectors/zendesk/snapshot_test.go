@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/zendesk/zendeskstandin"
 )
 
@@ -20,8 +21,8 @@ func TestTheKeyIsGoneWhereAnybodyTouchedIt(t *testing.T) {
 	if s := w.fetch(t, one); s.Key != "k1" || !s.Ours || !s.Creator.Ours {
 		t.Errorf("snapshot %+v", s)
 	}
-	must(t, w.desk.Edit(one.ID, somebody, map[string]any{"external_id": "k3"}))
-	must(t, w.desk.Edit(one.ID, somebody, map[string]any{"external_id": "k1"}))
+	connectortest.Must(t, w.desk.Edit(one.ID, somebody, map[string]any{"external_id": "k3"}))
+	connectortest.Must(t, w.desk.Edit(one.ID, somebody, map[string]any{"external_id": "k1"}))
 	if s := w.fetch(t, one); s.Key != "" {
 		t.Errorf("edited and put back: key %q, want none", s.Key)
 	}
@@ -106,8 +107,8 @@ func TestSnapshotTellsWhoDidWhat(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, tc.o)
 			ref := w.create(t, "k1")
-			w.time.advance(time.Minute)
-			must(t, tc.do(w, ref.ID))
+			w.time.Advance(time.Minute)
+			connectortest.Must(t, tc.do(w, ref.ID))
 			s := w.fetch(t, ref)
 			if s.Status != tc.status {
 				t.Errorf("status %q, want %q", s.Status, tc.status)
@@ -136,10 +137,10 @@ func TestSnapshotHasFieldsPeopleAndFiles(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, zendeskstandin.Options{})
 	ref := w.create(t, "k1")
-	must(t, w.Attach(t.Context(), ref, connectors.File{Name: "a.txt", Content: []byte("abc")}))
-	must(t, w.desk.CommentAs(ref.ID, 105, "drawbridge:k9", false))
-	must(t, w.desk.Move(ref.ID, 105, "Open"))
-	must(t, w.desk.Move(ref.ID, kim, "Pending"))
+	connectortest.Must(t, w.Attach(t.Context(), ref, connectors.File{Name: "a.txt", Content: []byte("abc")}))
+	connectortest.Must(t, w.desk.CommentAs(ref.ID, 105, "drawbridge:k9", false))
+	connectortest.Must(t, w.desk.Move(ref.ID, 105, "Open"))
+	connectortest.Must(t, w.desk.Move(ref.ID, kim, "Pending"))
 	s := w.fetch(t, ref)
 	if s.Fields["360002"] != "Sales" || s.Fields["360001"] != "pending" || s.Fields["group_id"] != "42" || s.Fields["requester_id"] != "104" || s.Fields["type"] != "task" {
 		t.Errorf("fields %v", s.Fields)
@@ -164,9 +165,9 @@ func TestALongHistoryIsReadWhole(t *testing.T) {
 	w := newWorld(t, zendeskstandin.Options{})
 	ref := w.create(t, "k1")
 	for i := range 130 {
-		must(t, w.desk.Move(ref.ID, lee, []string{"Open", "Pending"}[i%2]))
+		connectortest.Must(t, w.desk.Move(ref.ID, lee, []string{"Open", "Pending"}[i%2]))
 	}
-	must(t, w.desk.Move(ref.ID, kim, "Approved"))
+	connectortest.Must(t, w.desk.Move(ref.ID, kim, "Approved"))
 	if s := w.fetch(t, ref); len(s.History) != 131 || s.History[130].By.Account != "101" {
 		t.Errorf("%d steps", len(s.History))
 	}
@@ -176,8 +177,8 @@ func TestMergedAndDeletedTicketsAreGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, zendeskstandin.Options{})
 	one, two, three := w.create(t, "k1"), w.create(t, "k2"), w.create(t, "k3")
-	must(t, w.desk.Merge(one.ID, two.ID, kim))
-	must(t, w.desk.Delete(three.ID, kim))
+	connectortest.Must(t, w.desk.Merge(one.ID, two.ID, kim))
+	connectortest.Must(t, w.desk.Delete(three.ID, kim))
 	for _, ref := range []connectors.Ref{one, three, {ID: "7"}} {
 		if _, err := w.Fetch(t.Context(), ref); !errors.Is(err, connectors.ErrNotFound) || connectors.AsError(err).Kind != connectors.Permanent {
 			t.Errorf("fetch %s = %v, want not found", ref.ID, err)
@@ -189,7 +190,7 @@ func TestMergedAndDeletedTicketsAreGone(t *testing.T) {
 	if refs, err := w.Find(t.Context(), "k1"); err != nil || len(refs) != 0 {
 		t.Errorf("found %v, %v, want none", refs, err)
 	}
-	permanent(t, w.Comment(t.Context(), one, connectors.Note{Key: "n", Body: "x"}), "closed")
+	connectortest.Refused(t, w.Comment(t.Context(), one, connectors.Note{Key: "n", Body: "x"}), "closed")
 }
 
 func TestWhatIsMissingBesideATicketDoesNotMakeItGone(t *testing.T) {
@@ -213,11 +214,11 @@ func TestApprovalsAreTheDesksOwn(t *testing.T) {
 	w := newWorld(t, zendeskstandin.Options{Approvals: true}, with)
 	ref, other := w.create(t, "k1"), w.create(t, "k2")
 	_, cursor, err := w.Watch(t.Context(), "", nil)
-	must(t, err)
+	connectortest.Must(t, err)
 	w.desk.Ask(other.ID, lee)
 	first := w.desk.Ask(ref.ID, lee)
-	w.time.advance(time.Minute)
-	must(t, w.desk.Answer(first, lee, "withdrawn"))
+	w.time.Advance(time.Minute)
+	connectortest.Must(t, w.desk.Answer(first, lee, "withdrawn"))
 	second := w.desk.Ask(ref.ID, kim)
 	type answer struct{ id, by, outcome, final string }
 	told := func() (out []answer) {
@@ -229,8 +230,8 @@ func TestApprovalsAreTheDesksOwn(t *testing.T) {
 	if d := cmp.Diff([]answer{{first, "102", "pending", "pending"}, {second, "101", "pending", "pending"}}, told(), cmp.AllowUnexported(answer{})); d != "" {
 		t.Errorf("asked (-want +got):\n%s", d)
 	}
-	w.time.advance(time.Minute)
-	must(t, w.desk.Answer(second, kim, "approved"))
+	w.time.Advance(time.Minute)
+	connectortest.Must(t, w.desk.Answer(second, kim, "approved"))
 	if d := cmp.Diff([]answer{{first, "102", "pending", "pending"}, {second, "101", "approved", "approved"}}, told(), cmp.AllowUnexported(answer{})); d != "" {
 		t.Errorf("answered (-want +got):\n%s", d)
 	}
@@ -239,7 +240,7 @@ func TestApprovalsAreTheDesksOwn(t *testing.T) {
 		t.Errorf("approval %+v", last)
 	}
 	changes, _, err := w.Watch(t.Context(), cursor, []connectors.Ref{ref})
-	must(t, err)
+	connectortest.Must(t, err)
 	found := false
 	for _, c := range changes {
 		found = found || c.Ref.ID == ref.ID && c.ID == ref.ID+"@approval@"+second+"@approved"
@@ -247,7 +248,7 @@ func TestApprovalsAreTheDesksOwn(t *testing.T) {
 	if !found {
 		t.Errorf("watching told %v, want the answer among it", changes)
 	}
-	must(t, w.desk.Answer(w.desk.Ask(ref.ID, somebody), somebody, "rejected"))
+	connectortest.Must(t, w.desk.Answer(w.desk.Ask(ref.ID, somebody), somebody, "rejected"))
 	if got := told(); len(got) != 3 || got[2].final != "denied" {
 		t.Errorf("rejected: %v", got)
 	}
@@ -260,7 +261,7 @@ func TestATicketMovedWhileItIsReadIsReadAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, zendeskstandin.Options{})
 	ref := w.create(t, "k1")
-	w.between(t, func() { must(t, w.desk.Move(ref.ID, kim, "Approved")) })
+	w.between(t, func() { connectortest.Must(t, w.desk.Move(ref.ID, kim, "Approved")) })
 	if s := w.fetch(t, ref); s.Status != "Approved" || len(s.History) != 1 {
 		t.Errorf("snapshot %+v", s)
 	}

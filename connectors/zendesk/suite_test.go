@@ -29,7 +29,7 @@ func suite(auth Auth) connectortest.Suite {
 		New: func(t *testing.T, baseURL string) connectors.Connector {
 			t.Helper()
 			c, err := (&Config{BaseURL: baseURL, Auth: auth, Groups: []string{"Access"}}).Open(connectortest.Env(t))
-			must(t, err)
+			connectortest.Must(t, err)
 			return c
 		},
 		Standin: func(*testing.T) http.Handler {

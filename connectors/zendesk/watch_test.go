@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/zendesk/zendeskstandin"
 )
 
@@ -21,7 +22,7 @@ type watched struct {
 func watching(t *testing.T, w *world) *watched {
 	t.Helper()
 	_, cursor, err := w.Watch(t.Context(), "", nil)
-	must(t, err)
+	connectortest.Must(t, err)
 	return &watched{world: w, cursor: cursor}
 }
 
@@ -29,7 +30,7 @@ func watching(t *testing.T, w *world) *watched {
 func (w *watched) told(t *testing.T) map[string][]string {
 	t.Helper()
 	changes, next, err := w.Watch(t.Context(), w.cursor, w.open)
-	must(t, err)
+	connectortest.Must(t, err)
 	w.cursor = next
 	out := map[string][]string{}
 	for _, c := range changes {
@@ -45,13 +46,13 @@ func TestTheExportMissesNothing(t *testing.T) {
 	for i := range 150 { // changed one after the other while it is watched
 		ref := w.create(t, "k"+strconv.Itoa(i))
 		refs[ref.ID] = 0
-		w.time.advance(3 * time.Second)
+		w.time.Advance(3 * time.Second)
 		for id := range w.told(t) {
 			refs[id]++
 		}
 	}
 	for range 6 {
-		w.time.advance(30 * time.Second)
+		w.time.Advance(30 * time.Second)
 		for id := range w.told(t) {
 			refs[id]++
 		}
@@ -71,12 +72,12 @@ func TestTheExportLeavesOutOthersTickets(t *testing.T) {
 	w := watching(t, newWorld(t, zendeskstandin.Options{}))
 	ref := w.create(t, "k1")
 	clone := w.desk.Clone(ref.ID, somebody, somebody)
-	w.time.advance(2 * time.Minute)
+	w.time.Advance(2 * time.Minute)
 	if got := w.told(t); len(got[ref.ID]) != 1 || len(got[clone]) != 0 {
 		t.Errorf("told %v", got)
 	}
-	must(t, w.desk.Delete(ref.ID, kim))
-	w.time.advance(2 * time.Minute)
+	connectortest.Must(t, w.desk.Delete(ref.ID, kim))
+	w.time.Advance(2 * time.Minute)
 	if got := w.told(t); len(got[ref.ID]) != 1 || !strings.HasSuffix(got[ref.ID][0], "@deleted") {
 		t.Errorf("told %v, want the ticket as deleted", got)
 	}
@@ -87,13 +88,13 @@ func TestOpenTicketsAreSeenAtOnce(t *testing.T) {
 	w := watching(t, newWorld(t, zendeskstandin.Options{}))
 	ref := w.create(t, "k1")
 	w.open = []connectors.Ref{ref}
-	w.time.advance(time.Minute)
+	w.time.Advance(time.Minute)
 	first := w.told(t)[ref.ID]
-	must(t, w.desk.Move(ref.ID, kim, "Approved"))
+	connectortest.Must(t, w.desk.Move(ref.ID, kim, "Approved"))
 	second := w.told(t)[ref.ID]
-	must(t, w.desk.Move(ref.ID, kim, "Declined")) // in the same second
+	connectortest.Must(t, w.desk.Move(ref.ID, kim, "Declined")) // in the same second
 	third := w.told(t)[ref.ID]
-	w.time.advance(settle)
+	w.time.Advance(settle)
 	fourth, fifth := w.told(t)[ref.ID], w.told(t)[ref.ID]
 	seen := map[string]bool{}
 	for _, ids := range [][]string{first, second, fourth} {
@@ -106,11 +107,11 @@ func TestOpenTicketsAreSeenAtOnce(t *testing.T) {
 	if len(third) != 1 || fourth[0] != fifth[0] || fourth[0] == second[0] {
 		t.Errorf("ids %v, %v, %v: want the last to stay", third, fourth, fifth)
 	}
-	w.time.advance(2 * time.Minute)
+	w.time.Advance(2 * time.Minute)
 	if got := w.told(t)[ref.ID]; len(got) != 1 || got[0] != fourth[0] {
 		t.Errorf("told %v, want the export to use the same id", got)
 	}
-	must(t, w.desk.Delete(ref.ID, kim))
+	connectortest.Must(t, w.desk.Delete(ref.ID, kim))
 	if got := w.told(t)[ref.ID]; len(got) != 1 || !strings.Contains(got[0], "@gone@") {
 		t.Errorf("told %v, want the ticket as gone", got)
 	}
@@ -121,23 +122,23 @@ func TestAThrottledExportWaits(t *testing.T) {
 	w := watching(t, newWorld(t, zendeskstandin.Options{}))
 	ref := w.create(t, "k1")
 	w.open = []connectors.Ref{ref}
-	w.time.advance(2 * time.Minute)
+	w.time.Advance(2 * time.Minute)
 	w.desk.Faults.FailOn("export", 1, http.StatusTooManyRequests, http.Header{"Retry-After": {"90"}})
 	if got := w.told(t)[ref.ID]; len(got) != 1 {
 		t.Errorf("told %v, want what the open tickets show", got)
 	}
 	asked := w.desk.Requests("export")
-	w.time.advance(80 * time.Second)
+	w.time.Advance(80 * time.Second)
 	w.told(t)
 	if w.desk.Requests("export") != asked {
 		t.Error("the export was asked though it said to wait")
 	}
 	w.open = nil
-	w.time.advance(11 * time.Second)
+	w.time.Advance(11 * time.Second)
 	if got := w.told(t)[ref.ID]; len(got) != 1 {
 		t.Errorf("told %v, want what the export kept", got)
 	}
-	w.time.advance(time.Minute)
+	w.time.Advance(time.Minute)
 	w.desk.Faults.FailOn("export", 1, http.StatusTooManyRequests, http.Header{"Retry-After": {"90"}})
 	if _, _, err := w.Watch(t.Context(), w.cursor, nil); err == nil || connectors.AsError(err).RetryAfter != 90*time.Second {
 		t.Errorf("with nothing else to do: %v, want throttled", err)
@@ -149,7 +150,7 @@ func TestWithoutTheExport(t *testing.T) {
 	w := watching(t, newWorld(t, zendeskstandin.Options{Role: "agent"}, func(c *Config) { c.NoExport = true }))
 	ref := w.create(t, "k1")
 	w.open = []connectors.Ref{ref}
-	w.time.advance(time.Hour)
+	w.time.Advance(time.Hour)
 	if got := w.told(t)[ref.ID]; len(got) != 1 || w.desk.Requests("export") != 0 {
 		t.Errorf("told %v with %d calls of the export", got, w.desk.Requests("export"))
 	}

@@ -1,108 +1,36 @@
 package zendesk
 
 import (
-	"bytes"
-	"encoding/json"
-	"flag"
-	"fmt"
-	"io"
-	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/zendesk/zendeskstandin"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
-
-// clock is a clock that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// tape records requests, credentials left out.
-type tape struct {
-	mu   sync.Mutex
-	all  []string
-	next http.Handler
-}
-
-func (p *tape) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\n", r.Method, r.URL)
-	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
-		if name != "Authorization" && name != "Accept-Encoding" && name != "Content-Length" && name != "User-Agent" {
-			fmt.Fprintf(&b, "%s: %s\n", name, strings.Join(r.Header[name], ", "))
-		}
-	}
-	if len(body) > 0 {
-		var pretty bytes.Buffer
-		if json.Indent(&pretty, body, "", "  ") == nil {
-			body = pretty.Bytes()
-		}
-		fmt.Fprintf(&b, "\n%s\n", body)
-	}
-	p.mu.Lock()
-	p.all = append(p.all, b.String())
-	p.mu.Unlock()
-	p.next.ServeHTTP(w, r)
-}
-
-// take returns what was recorded since the last take.
-func (p *tape) take() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	all := p.all
-	p.all = nil
-	return all
-}
 
 // world is a connector in front of a stand-in.
 type world struct {
 	*connector
 	desk *zendeskstandin.Server
-	tape *tape
-	time *clock
+	tape *connectortest.Tape
+	time *connectortest.Clock
 }
 
 func newWorld(t testing.TB, o zendeskstandin.Options, change ...func(*Config)) *world {
 	t.Helper()
-	w := &world{time: &clock{now: time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)}}
+	w := &world{time: connectortest.NewClock(time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC))}
 	o.Now = w.time.Now
 	w.desk = zendeskstandin.New(o)
-	w.tape = &tape{next: w.desk}
+	w.tape = &connectortest.Tape{Next: w.desk, TokenPath: "/oauth/tokens", Headers: []string{"Idempotency-Key"}}
 	w.connector = open(t, w.tape, w.time, change...)
 	return w
 }
 
 // open builds a connector against a handler.
-func open(t testing.TB, handler http.Handler, at *clock, change ...func(*Config)) *connector {
+func open(t testing.TB, handler http.Handler, at *connectortest.Clock, change ...func(*Config)) *connector {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -113,11 +41,7 @@ func open(t testing.TB, handler http.Handler, at *clock, change ...func(*Config)
 	for _, f := range change {
 		f(conf)
 	}
-	client, err := connectors.NewClient(connectors.Outbound{AllowHosts: []string{"127.0.0.1"}}, &connectors.Vault{}, at.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := conf.Open(connectors.Env{Name: "zendesk", Client: client, Log: slog.New(slog.DiscardHandler), Now: at.Now})
+	c, err := conf.Open(connectortest.EnvAt(t, at))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,38 +82,4 @@ func (w *world) look(t testing.TB, ref connectors.Ref) zendeskstandin.Ticket {
 		t.Fatalf("no ticket %s", ref.ID)
 	}
 	return found
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func permanent(t *testing.T, err error, words ...string) {
-	t.Helper()
-	if err == nil || connectors.AsError(err).Kind != connectors.Permanent || connectors.AsError(err).Sent {
-		t.Errorf("got %v, want a permanent failure", err)
-		return
-	}
-	for _, word := range words {
-		if !strings.Contains(err.Error(), word) {
-			t.Errorf("got %v, want %q in it", err, word)
-		}
-	}
-}
-
-func golden(t *testing.T, name string, got []string) {
-	t.Helper()
-	path := filepath.Join("testdata", "golden", name+".txt")
-	text := strings.Join(got, "\n---\n\n")
-	if *update {
-		must(t, os.WriteFile(path, []byte(text), 0o600))
-	}
-	want, err := os.ReadFile(path)
-	must(t, err)
-	if d := cmp.Diff(string(want), text); d != "" {
-		t.Errorf("%s differs (-want +got):\n%s", path, d)
-	}
 }

@@ -12,11 +12,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 )
 
 func TestDecideCases(t *testing.T) {
 	t.Parallel()
-	for _, dir := range cases(t, "decide") {
+	for _, dir := range connectortest.Cases(t, "decide") {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			settings, _ := os.ReadFile(filepath.Join(dir, "settings.yaml"))
@@ -39,7 +40,7 @@ func TestDecideCases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, filepath.Join(dir, "want.json"), map[string]any{
+			connectortest.GoldenJSON(t, filepath.Join(dir, "want.json"), map[string]any{
 				"method": call.Method, "url": call.URL, "header": call.Header, "body": json.RawMessage(call.Body),
 			})
 		})

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -17,56 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// bodyOf reads the body of one case: body.json where it is JSON, body.txt where it is not.
-func bodyOf(t testing.TB, dir string) []byte {
-	t.Helper()
-	for _, name := range []string{"body.json", "body.txt"} {
-		if body, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
-			return body
-		}
-	}
-	t.Fatalf("%s has no body", dir)
-	return nil
-}
-
-func cases(t testing.TB, kind string) []string {
-	t.Helper()
-	dirs, err := filepath.Glob(filepath.Join("testdata", kind, "*"))
-	if err != nil || len(dirs) == 0 {
-		t.Fatalf("no cases of %s: %v", kind, err)
-	}
-	return dirs
-}
-
-// golden compares got with a file as JSON, or rewrites the file.
-func golden(t *testing.T, path string, got any) {
-	t.Helper()
-	text, err := json.MarshalIndent(got, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var w, g any
-	if err := errors.Join(json.Unmarshal(want, &w), json.Unmarshal(text, &g)); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(w, g); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
 
 // receiveAs decodes a body that came to a URL with ?webhook=hook.
 func receiveAs(t testing.TB, k connectors.Connector, hook string, body []byte) (connectors.Event, func(connectors.CaseState) connectors.Response, error) {
@@ -94,12 +45,12 @@ func receive(t testing.TB, k connectors.Connector, body string) (connectors.Even
 
 func TestReceiveCases(t *testing.T) {
 	t.Parallel()
-	for _, dir := range cases(t, "receive") {
+	for _, dir := range connectortest.Cases(t, "receive") {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			settings, _ := os.ReadFile(filepath.Join(dir, "settings.yaml"))
 			hook, _ := os.ReadFile(filepath.Join(dir, "webhook.txt"))
-			event, reply, err := receiveAs(t, mustOpen(t, string(settings)), strings.TrimSpace(string(hook)), bodyOf(t, dir))
+			event, reply, err := receiveAs(t, mustOpen(t, string(settings)), strings.TrimSpace(string(hook)), connectortest.Body(t, dir))
 			if want, readErr := os.ReadFile(filepath.Join(dir, "want.err")); readErr == nil {
 				m, ok := errors.AsType[*connectors.Malformed](err)
 				if !ok || !strings.Contains(m.Reason, strings.TrimSpace(string(want))) {
@@ -111,7 +62,7 @@ func TestReceiveCases(t *testing.T) {
 				t.Fatal(err)
 			}
 			answer := json.RawMessage(reply(connectors.CaseState{EventID: "e-1", Outcome: connectors.Pending}).Body)
-			golden(t, filepath.Join(dir, "want.json"), map[string]any{"dedupe": event.Dedupe, "event": event, "answer": answer})
+			connectortest.GoldenJSON(t, filepath.Join(dir, "want.json"), map[string]any{"dedupe": event.Dedupe, "event": event, "answer": answer})
 		})
 	}
 }
@@ -486,8 +437,8 @@ func TestWhatHandlebarsEscapedIsUndoneWhereSet(t *testing.T) {
 func TestMalformedRepeatsNoValue(t *testing.T) {
 	t.Parallel()
 	k := mustOpen(t, "")
-	for _, dir := range cases(t, "receive") {
-		body := bytes.ReplaceAll(bodyOf(t, dir), []byte("r-1"), []byte("canary-value"))
+	for _, dir := range connectortest.Cases(t, "receive") {
+		body := bytes.ReplaceAll(connectortest.Body(t, dir), []byte("r-1"), []byte("canary-value"))
 		if _, err := receive(t, k, string(body)); err != nil && strings.Contains(err.Error(), "canary-value") {
 			t.Errorf("%s: the reason repeats a value: %v", dir, err)
 		}
@@ -495,9 +446,9 @@ func TestMalformedRepeatsNoValue(t *testing.T) {
 }
 
 func FuzzReceive(f *testing.F) {
-	for _, dir := range cases(f, "receive") {
+	for _, dir := range connectortest.Cases(f, "receive") {
 		hook, _ := os.ReadFile(filepath.Join(dir, "webhook.txt"))
-		f.Add(strings.TrimSpace(string(hook)), bodyOf(f, dir))
+		f.Add(strings.TrimSpace(string(hook)), connectortest.Body(f, dir))
 	}
 	f.Add("", []byte(`{"message":"{\"event_type\":\"Manual\",\"id\":\"a\\\"`))
 	f.Add("audit", []byte("{\"a\":\"\\\"\\\" ,\\\" \",\"event_time\":\"\x01\"}"))
@@ -539,7 +490,7 @@ func FuzzReceive(f *testing.F) {
 }
 
 func BenchmarkReceive(b *testing.B) {
-	body := bodyOf(b, "testdata/receive/created_documented_payload")
+	body := connectortest.Body(b, "testdata/receive/created_documented_payload")
 	receiver, _ := connectors.AsReceiver(mustOpen(b, ""))
 	b.Run("receive", func(b *testing.B) {
 		for b.Loop() {

@@ -16,7 +16,7 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	inbound := func(dir string) connectors.Request {
-		return connectors.Request{Method: http.MethodPost, Header: http.Header{"Content-Type": {"application/json"}}, Body: bodyOf(t, "testdata/receive/"+dir)}
+		return connectors.Request{Method: http.MethodPost, Header: http.Header{"Content-Type": {"application/json"}}, Body: connectortest.Body(t, "testdata/receive/"+dir)}
 	}
 	suite := connectortest.Suite{
 		New: func(t *testing.T, baseURL string) connectors.Connector {

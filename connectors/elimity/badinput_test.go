@@ -21,7 +21,7 @@ func TestBadInput(t *testing.T) {
 			t.Parallel()
 			receiver, _ := connectors.AsReceiver(mustOpen(t, ""))
 			connectortest.BadInput(t, connectortest.Input{
-				Receiver: receiver, Body: bodyOf(t, "testdata/receive/"+dir), Identity: append(identity, "/type", "/requestedAt", "/requestedBy"),
+				Receiver: receiver, Body: connectortest.Body(t, "testdata/receive/"+dir), Identity: append(identity, "/type", "/requestedAt", "/requestedBy"),
 				Made: []string{"elm-"}, Time: "/requestedAt",
 				Times: map[string]time.Time{`"2026-01-05T10:15:00Z"`: at, `"2026-01-05T10:15:00.5Z"`: at.Add(500 * time.Millisecond), `"2026-01-05T12:15:00+02:00"`: at},
 			})

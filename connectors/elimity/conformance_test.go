@@ -17,7 +17,7 @@ func TestConformance(t *testing.T) {
 	inbound := func(dir string) connectors.Request {
 		return connectors.Request{
 			Method: http.MethodPost, URL: &url.URL{Path: "/in/elimity"}, Header: http.Header{"Content-Type": {"application/json"}},
-			Body: bodyOf(t, "testdata/receive/"+dir),
+			Body: connectortest.Body(t, "testdata/receive/"+dir),
 		}
 	}
 	for _, tt := range []struct {

@@ -115,7 +115,7 @@ func TestPollGoesOnAfterAChangeThatCannotBeLookedFor(t *testing.T) {
 func TestAChangeOfAReviewIsKeptByItself(t *testing.T) {
 	t.Parallel()
 	receiver, _ := connectors.AsReceiver(mustOpen(t, ""))
-	body := bodyOf(t, "testdata/receive/review_submission")
+	body := connectortest.Body(t, "testdata/receive/review_submission")
 	got, err := receiver.Receive(t.Context(), connectors.Request{Method: "POST", Body: body, Time: connectortest.Now})
 	if err != nil || len(got.Events) < 3 {
 		t.Fatalf("got %+v, %v", got, err)

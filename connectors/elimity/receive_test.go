@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,60 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// bodyOf reads the body of one case: body.json where it is JSON, body.txt where it is not.
-func bodyOf(t testing.TB, dir string) []byte {
-	t.Helper()
-	for _, name := range []string{"body.json", "body.txt"} {
-		if body, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
-			return body
-		}
-	}
-	t.Fatalf("%s has no body", dir)
-	return nil
-}
-
-func cases(t testing.TB) []string {
-	t.Helper()
-	dirs, err := filepath.Glob(filepath.Join("testdata", "receive", "*"))
-	if err != nil || len(dirs) == 0 {
-		t.Fatalf("no cases: %v", err)
-	}
-	return dirs
-}
-
-// golden compares got with a file as JSON, or rewrites the file.
-func golden(t *testing.T, path string, got any) {
-	t.Helper()
-	text, err := json.MarshalIndent(got, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var w, g any
-	if err := errors.Join(json.Unmarshal(want, &w), json.Unmarshal(text, &g)); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(w, g); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
 
 func receive(t testing.TB, k connectors.Connector, body []byte) ([]connectors.Event, error) {
 	t.Helper()
@@ -89,10 +37,10 @@ func mustReceive(t testing.TB, k connectors.Connector, body []byte) []connectors
 func TestReceiveCases(t *testing.T) {
 	t.Parallel()
 	k := mustOpen(t, "")
-	for _, dir := range cases(t) {
+	for _, dir := range connectortest.Cases(t, "receive") {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
-			events, err := receive(t, k, bodyOf(t, dir))
+			events, err := receive(t, k, connectortest.Body(t, dir))
 			if want, readErr := os.ReadFile(filepath.Join(dir, "want.err")); readErr == nil {
 				m, ok := errors.AsType[*connectors.Malformed](err)
 				if !ok || m.Reason != strings.TrimSpace(string(want)) && !strings.Contains(m.Reason, strings.TrimSpace(string(want))) {
@@ -108,7 +56,7 @@ func TestReceiveCases(t *testing.T) {
 					t.Errorf("identity %q and request id %q differ", e.Dedupe, e.RequestID)
 				}
 			}
-			golden(t, filepath.Join(dir, "want.json"), events)
+			connectortest.GoldenJSON(t, filepath.Join(dir, "want.json"), events)
 		})
 	}
 }
@@ -151,7 +99,7 @@ func TestRepeatedRequestsHaveOneID(t *testing.T) {
 	t.Parallel()
 	k := mustOpen(t, "")
 	id := func(body string) string { return mustReceive(t, k, []byte(body))[0].RequestID }
-	text := func(dir string) string { return string(bodyOf(t, "testdata/receive/"+dir)) }
+	text := func(dir string) string { return string(connectortest.Body(t, "testdata/receive/"+dir)) }
 	removal, attribute, review := text("entity_removal"), text("attribute_assignment"), text("review_submission")
 	var members map[string]any
 	if err := json.Unmarshal([]byte(review), &members); err != nil {
@@ -199,7 +147,7 @@ func TestRepeatedRequestsHaveOneID(t *testing.T) {
 
 func TestIDsDifferBetweenConnections(t *testing.T) {
 	t.Parallel()
-	body := bodyOf(t, "testdata/receive/entity_removal")
+	body := connectortest.Body(t, "testdata/receive/entity_removal")
 	env := connectortest.Env(t)
 	env.Name = "another"
 	other, err := New().Open(env)
@@ -245,8 +193,8 @@ func TestAReviewIsSplitAsTheSettingsSay(t *testing.T) {
 func TestMalformedRepeatsNoValue(t *testing.T) {
 	t.Parallel()
 	k := mustOpen(t, "")
-	for _, dir := range cases(t) {
-		body := bytes.ReplaceAll(bodyOf(t, dir), []byte("lee@corp.example"), []byte("canary-value"))
+	for _, dir := range connectortest.Cases(t, "receive") {
+		body := bytes.ReplaceAll(connectortest.Body(t, dir), []byte("lee@corp.example"), []byte("canary-value"))
 		if _, err := receive(t, k, body); err != nil && strings.Contains(err.Error(), "canary-value") {
 			t.Errorf("%s: the reason repeats a value: %v", dir, err)
 		}
@@ -254,8 +202,8 @@ func TestMalformedRepeatsNoValue(t *testing.T) {
 }
 
 func FuzzReceive(f *testing.F) {
-	for _, dir := range cases(f) {
-		f.Add(bodyOf(f, dir))
+	for _, dir := range connectortest.Cases(f, "receive") {
+		f.Add(connectortest.Body(f, dir))
 	}
 	k := mustOpen(f, "max_changes: 20")
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -292,7 +240,7 @@ func FuzzReceive(f *testing.F) {
 
 func BenchmarkReceive(b *testing.B) {
 	k := mustOpen(b, "")
-	body := bodyOf(b, "testdata/receive/review_submission")
+	body := connectortest.Body(b, "testdata/receive/review_submission")
 	b.Run("receive", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := receive(b, k, body); err != nil {

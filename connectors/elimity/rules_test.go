@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/mapping"
 )
 
@@ -20,7 +21,7 @@ func TestRulesCanTellReviewsAndTheirChangesApart(t *testing.T) {
 		}
 	}
 	events := slices.Concat(
-		mustReceive(t, k, bodyOf(t, "testdata/receive/entity_removal")), mustReceive(t, k, bodyOf(t, "testdata/receive/review_submission")),
+		mustReceive(t, k, connectortest.Body(t, "testdata/receive/entity_removal")), mustReceive(t, k, connectortest.Body(t, "testdata/receive/review_submission")),
 	)
 	for when, want := range map[string][]bool{ // a removal, a review, its removed and its added relationship, its removed row
 		`event.parent == nil`:                                              {true, true, false, false, false},

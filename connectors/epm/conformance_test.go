@@ -34,8 +34,8 @@ func TestConformance(t *testing.T) {
 		TokenPath: "/oauth/connect/token",
 		Decision:  approval,
 		Inbound: []connectors.Request{
-			{Method: http.MethodPost, Header: http.Header{"Content-Type": {"application/json"}}, Body: bodyOf(t, "testdata/receive/app_created_vendor_template")},
-			{Method: http.MethodPost, Header: http.Header{}, Body: bodyOf(t, "testdata/receive/admin_approved_with_type_of_creation")},
+			{Method: http.MethodPost, Header: http.Header{"Content-Type": {"application/json"}}, Body: connectortest.Body(t, "testdata/receive/app_created_vendor_template")},
+			{Method: http.MethodPost, Header: http.Header{}, Body: connectortest.Body(t, "testdata/receive/admin_approved_with_type_of_creation")},
 		},
 		Verification: connectors.Verification{Basic: &connectors.BasicCheck{User: "epm", Passwords: []connectors.Secret{connectors.SecretValue(connectortest.Canary)}}},
 	})

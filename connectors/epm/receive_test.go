@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,56 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// bodyOf reads the body of one case: body.json where it is JSON, body.txt where it is not.
-func bodyOf(t testing.TB, dir string) []byte {
-	t.Helper()
-	for _, name := range []string{"body.json", "body.txt"} {
-		if body, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
-			return body
-		}
-	}
-	t.Fatalf("%s has no body", dir)
-	return nil
-}
-
-func cases(t testing.TB, kind string) []string {
-	t.Helper()
-	dirs, err := filepath.Glob(filepath.Join("testdata", kind, "*"))
-	if err != nil || len(dirs) == 0 {
-		t.Fatalf("no cases of %s: %v", kind, err)
-	}
-	return dirs
-}
-
-// golden compares got with a file as JSON, or rewrites the file.
-func golden(t *testing.T, path string, got any) {
-	t.Helper()
-	text, err := json.MarshalIndent(got, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var w, g any
-	if err := errors.Join(json.Unmarshal(want, &w), json.Unmarshal(text, &g)); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(w, g); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
 
 func receive(t testing.TB, k *connector, body []byte) (connectors.Event, error) {
 	t.Helper()
@@ -80,10 +31,10 @@ func receive(t testing.TB, k *connector, body []byte) (connectors.Event, error) 
 func TestReceiveCases(t *testing.T) {
 	t.Parallel()
 	k := mustOpen(t, "")
-	for _, dir := range cases(t, "receive") {
+	for _, dir := range connectortest.Cases(t, "receive") {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
-			event, err := receive(t, k, bodyOf(t, dir))
+			event, err := receive(t, k, connectortest.Body(t, dir))
 			if want, readErr := os.ReadFile(filepath.Join(dir, "want.err")); readErr == nil {
 				m, ok := errors.AsType[*connectors.Malformed](err)
 				if !ok || !strings.Contains(m.Reason, strings.TrimSpace(string(want))) {
@@ -94,7 +45,7 @@ func TestReceiveCases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, filepath.Join(dir, "want.json"), map[string]any{"dedupe": event.Dedupe, "event": event})
+			connectortest.GoldenJSON(t, filepath.Join(dir, "want.json"), map[string]any{"dedupe": event.Dedupe, "event": event})
 		})
 	}
 }
@@ -242,8 +193,8 @@ func TestIdsWithCharactersNoIdHasAreRefused(t *testing.T) {
 func TestMalformedRepeatsNoValue(t *testing.T) {
 	t.Parallel()
 	k := mustOpen(t, "")
-	for _, dir := range cases(t, "receive") {
-		body := bytes.ReplaceAll(bodyOf(t, dir), []byte("r-1"), []byte("canary-value"))
+	for _, dir := range connectortest.Cases(t, "receive") {
+		body := bytes.ReplaceAll(connectortest.Body(t, dir), []byte("r-1"), []byte("canary-value"))
 		if _, err := receive(t, k, body); err != nil && strings.Contains(err.Error(), "canary-value") {
 			t.Errorf("%s: the reason repeats a value: %v", dir, err)
 		}
@@ -251,8 +202,8 @@ func TestMalformedRepeatsNoValue(t *testing.T) {
 }
 
 func FuzzReceive(f *testing.F) {
-	for _, dir := range cases(f, "receive") {
-		f.Add(bodyOf(f, dir))
+	for _, dir := range connectortest.Cases(f, "receive") {
+		f.Add(connectortest.Body(f, dir))
 	}
 	f.Add([]byte(`{"RequestId":"a\"","x":"\`))
 	f.Add([]byte("{\"a\":\"\\\"\\\" ,\\\" \",\"RequestId\":\"\x01\"}"))
@@ -291,7 +242,7 @@ func FuzzReceive(f *testing.F) {
 }
 
 func BenchmarkReceive(b *testing.B) {
-	body := bodyOf(b, "testdata/receive/app_created_vendor_template")
+	body := connectortest.Body(b, "testdata/receive/app_created_vendor_template")
 	c := New().(*Config)
 	c.BaseURL, c.ClientID, c.ClientSecret = "https://epm.example", "id", connectors.SecretValue("secret")
 	client, err := connectors.NewClient(connectors.Outbound{}, &connectors.Vault{}, nil)

@@ -46,7 +46,7 @@ func journey(t *testing.T, w *world) {
 	check("transition", w.Transition(ctx, ref, connectors.Move{Status: "Done", Note: &connectors.Note{Key: "n2", Body: "done"}}))
 	_, err = w.Fetch(ctx, ref)
 	check("fetch", err)
-	w.time.advance(10 * time.Minute)
+	w.time.Advance(10 * time.Minute)
 	_, _, err = w.Watch(ctx, cursor, []connectors.Ref{ref})
 	check("watch", err)
 	_, err = w.Groups(ctx, w.kim())
@@ -136,7 +136,7 @@ func TestClonesAreNotFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.time.advance(time.Second)
+		w.time.Advance(time.Second)
 		clone, err := w.jira.Clone(ref.Key, "acc-ana")
 		if err != nil {
 			t.Fatal(err)

@@ -33,11 +33,11 @@ func TestFetchTellsWhoMovedTheTicketAndWhen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.time.advance(time.Minute)
+		w.time.Advance(time.Minute)
 		if err := w.jira.Move(ref.Key, "acc-robot", "In Review", nil); err != nil {
 			t.Fatal(err)
 		}
-		w.time.advance(time.Minute)
+		w.time.Advance(time.Minute)
 		if err := w.jira.Move(ref.Key, "acc-kim", "Approved", map[string]any{"customfield_10050": "2h"}); err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestALongHistoryIsReadWhole(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	ref := w.create(t, "k1")
 	for n := range 130 {
-		w.time.advance(time.Second)
+		w.time.Advance(time.Second)
 		if err := w.jira.Edit(ref.Key, "acc-ana", map[string]any{"summary": strings.Repeat("x", n+1)}); err != nil {
 			t.Fatal(err)
 		}

@@ -65,7 +65,7 @@ func TestTheLoopClosesByEveryWayToSignIn(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, o)
 			journey(t, w)
-			w.time.advance(2 * time.Hour) // past the end of every access token
+			w.time.Advance(2 * time.Hour) // past the end of every access token
 			if err := w.Ping(t.Context()); err != nil {
 				t.Errorf("after two hours: %v", err)
 			}
@@ -177,12 +177,12 @@ func TestAnAppKeepsOneWebhookAlive(t *testing.T) {
 	hook := jirastandin.Webhook{URL: here, Filter: "project != EMPTY", Events: noticed, Expires: w.time.Now().Add(30 * 24 * time.Hour)}
 	look(here, hook)
 	look(here, hook)
-	w.time.advance(14 * 24 * time.Hour)
+	w.time.Advance(14 * 24 * time.Hour)
 	look(here, hook)
-	w.time.advance(2 * 24 * time.Hour)
+	w.time.Advance(2 * 24 * time.Hour)
 	hook.Expires = w.time.Now().Add(30 * 24 * time.Hour)
 	look(here, hook)
-	w.time.advance(31 * 24 * time.Hour) // nobody was there to extend its life
+	w.time.Advance(31 * 24 * time.Hour) // nobody was there to extend its life
 	hook.Expires = w.time.Now().Add(30 * 24 * time.Hour)
 	look(here, hook)
 	s.conf.Projects = []string{"ITSEC", "DESK"}

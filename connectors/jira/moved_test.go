@@ -24,7 +24,7 @@ func TestATicketIsKnownByItsIdWhereverItIsMoved(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.time.advance(10 * time.Minute)
+		w.time.Advance(10 * time.Minute)
 		key, err := w.jira.MoveProject(ref.Key, "acc-kim", "DESK")
 		if err != nil {
 			t.Fatal(err)
@@ -61,12 +61,12 @@ func TestADeletedTicketIsNoticed(t *testing.T) {
 		for _, key := range []string{"k1", "k2", "k3"} {
 			open = append(open, w.create(t, key))
 		}
-		w.time.advance(time.Hour)
+		w.time.Advance(time.Hour)
 		_, cursor, err := w.Watch(t.Context(), "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.time.advance(20 * time.Minute)
+		w.time.Advance(20 * time.Minute)
 		if err := w.jira.Delete(open[1].Key, "acc-kim"); err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestADataCenterIsAskedForAllOpenTicketsInTurn(t *testing.T) {
 	}
 	found := false
 	for range 3 {
-		w.time.advance(10 * time.Minute)
+		w.time.Advance(10 * time.Minute)
 		var changes []connectors.Change
 		if changes, cursor, err = w.Watch(t.Context(), cursor, open); err != nil {
 			t.Fatal(err)
@@ -123,7 +123,7 @@ func TestAttachmentsStandInTheSnapshot(t *testing.T) {
 		if err := w.Attach(t.Context(), ref, connectors.File{Name: "ours.txt", Type: "text/plain", Content: []byte("four")}); err != nil {
 			t.Fatal(err)
 		}
-		w.time.advance(time.Minute)
+		w.time.Advance(time.Minute)
 		other := httptest.NewServer(w.jira)
 		t.Cleanup(other.Close)
 		body, kind, err := form("theirs.bin", connectors.File{Content: []byte("eightbit")})

@@ -71,7 +71,7 @@ func TestApprovalsAreReadAndNeverAnswered(t *testing.T) {
 		if err := w.jira.Answer(ref.Key, "acc-lee", "decline"); err != nil {
 			t.Fatal(err)
 		}
-		w.time.advance(1e9)
+		w.time.Advance(1e9)
 		if err := w.jira.Move(ref.Key, "acc-kim", "Waiting for approval", nil); err != nil {
 			t.Fatal(err)
 		}

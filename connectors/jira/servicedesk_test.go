@@ -36,7 +36,7 @@ func TestServiceDeskApprovalsAreReported(t *testing.T) {
 	if err != nil || len(s.Approvals) != 2 || s.Approvals[0].Final != connectors.Pending || s.Approvals[0].Outcome != connectors.Pending {
 		t.Fatalf("approvals %+v, %v, want two pending", s.Approvals, err)
 	}
-	w.time.advance(time.Minute)
+	w.time.Advance(time.Minute)
 	if err := w.jira.Answer(ref.Key, "acc-lee", "approve"); err != nil {
 		t.Fatal(err)
 	}

@@ -150,7 +150,7 @@ func TestRequestsAreAsAtlassianDescribesThem(t *testing.T) {
 		if _, err := s.Subscribe(t.Context(), notices); err != nil {
 			t.Error(err)
 		}
-		w.time.advance(20 * 24 * time.Hour)
+		w.time.Advance(20 * 24 * time.Hour)
 		if _, err := s.Subscribe(t.Context(), notices); err != nil {
 			t.Error(err)
 		}

@@ -26,15 +26,15 @@ func TestWatchMissesNothing(t *testing.T) {
 		if err != nil || len(changes) != 0 {
 			t.Fatalf("first watch = %v, %v, want nothing: empty means from now", changes, err)
 		}
-		w.time.advance(time.Hour)
+		w.time.Advance(time.Hour)
 		if _, cursor, err = w.Watch(t.Context(), cursor, nil); err != nil {
 			t.Fatal(err)
 		}
-		w.time.advance(time.Hour)
+		w.time.Advance(time.Hour)
 		if err := w.jira.Move(refs[1].Key, "acc-kim", "Done", nil); err != nil {
 			t.Fatal(err)
 		}
-		w.time.advance(time.Second)
+		w.time.Advance(time.Second)
 		changes, cursor, err = w.Watch(t.Context(), cursor, nil)
 		if err != nil || len(changes) != 1 || changes[0].Ref != refs[1] || changes[0].At.IsZero() {
 			t.Fatalf("watch = %v, %v, want %v", changes, err, refs[1])
@@ -54,7 +54,7 @@ func TestWatchAsksForAFewOpenTicketsById(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.time.advance(time.Minute)
+	w.time.Advance(time.Minute)
 	if err := w.jira.Move(ref.Key, "acc-kim", "Approved", nil); err != nil {
 		t.Fatal(err)
 	}

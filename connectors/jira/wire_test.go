@@ -3,6 +3,7 @@ package jira
 import (
 	"encoding/json"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira/jirastandin"
 )
 
@@ -47,7 +49,7 @@ func TestRequestBodies(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					w.time.advance(time.Hour)
+					w.time.Advance(time.Hour)
 					_, _, err = w.Watch(t.Context(), cursor, []connectors.Ref{ref})
 					return err
 				}},
@@ -67,7 +69,7 @@ func TestRequestBodies(t *testing.T) {
 				if err := step.do(); err != nil {
 					t.Fatalf("%s: %v", step.name, err)
 				}
-				golden(t, kind+"-"+step.name+".json", w.tape.take())
+				connectortest.GoldenJSON(t, filepath.Join("testdata", kind+"-"+step.name+".json"), w.tape.take())
 			}
 		})
 	}
@@ -86,15 +88,15 @@ func TestRequestBodiesAtAServiceDesk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "desk-create.json", w.tape.take())
+	connectortest.GoldenJSON(t, filepath.Join("testdata", "desk-create.json"), w.tape.take())
 	if err := w.Comment(t.Context(), ref, connectors.Note{Key: "n1", Body: "**Refused:** {code}"}); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "desk-comment.json", w.tape.take())
+	connectortest.GoldenJSON(t, filepath.Join("testdata", "desk-comment.json"), w.tape.take())
 	if _, err := w.Fetch(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "desk-fetch.json", w.tape.take())
+	connectortest.GoldenJSON(t, filepath.Join("testdata", "desk-fetch.json"), w.tape.take())
 }
 
 func TestRequestBodiesBehindTheGateway(t *testing.T) {
@@ -106,17 +108,17 @@ func TestRequestBodiesBehindTheGateway(t *testing.T) {
 		if _, err := s.Subscribe(t.Context(), notices); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name, w.tape.take()[1:]) // the first asks for an access token
+		connectortest.GoldenJSON(t, filepath.Join("testdata", name), w.tape.take()[1:]) // the first asks for an access token
 	}
 	look("gateway-register.json", "https://bridge.example/in/jira")
-	w.time.advance(20 * 24 * time.Hour)
+	w.time.Advance(20 * 24 * time.Hour)
 	look("gateway-extend.json", "https://bridge.example/in/jira")
-	w.time.advance(2 * time.Hour)
+	w.time.Advance(2 * time.Hour)
 	look("gateway-replace.json", "https://moved.example/in/jira")
 	if err := w.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "gateway-ping.json", w.tape.take())
+	connectortest.GoldenJSON(t, filepath.Join("testdata", "gateway-ping.json"), w.tape.take())
 }
 
 func TestTheContextPathIsKept(t *testing.T) {

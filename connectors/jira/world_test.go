@@ -4,43 +4,20 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira/jirastandin"
 )
 
-var update = flag.Bool("update", false, "rewrite golden files")
-
-// clock is a clock that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
+func newClock() *connectortest.Clock {
+	return connectortest.NewClock(time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC))
 }
 
 // sent is one request as it arrived.
@@ -83,7 +60,7 @@ type world struct {
 	*connector
 	jira *jirastandin.Server
 	tape *tape
-	time *clock
+	time *connectortest.Clock
 }
 
 type worldOptions struct {
@@ -114,7 +91,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 }
 
 // open builds a connector against a handler.
-func open(t testing.TB, handler http.Handler, at *clock, change func(*Config)) *connector {
+func open(t testing.TB, handler http.Handler, at *connectortest.Clock, change func(*Config)) *connector {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -126,13 +103,9 @@ func open(t testing.TB, handler http.Handler, at *clock, change func(*Config)) *
 	if change != nil {
 		change(conf)
 	}
-	client, err := connectors.NewClient(connectors.Outbound{AllowHosts: []string{"127.0.0.1"}}, &connectors.Vault{}, at.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := conf.Open(connectors.Env{
-		Name: "jira", Client: client, Log: slog.New(slog.DiscardHandler), Now: at.Now, Keep: &memory{texts: map[string]string{}},
-	})
+	env := connectortest.EnvAt(t, at)
+	env.Keep = &memory{texts: map[string]string{}}
+	c, err := conf.Open(env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,32 +185,4 @@ func (w *world) issue(t testing.TB, ref connectors.Ref) jirastandin.Issue {
 		t.Fatalf("no issue %s", ref.ID)
 	}
 	return i
-}
-
-func golden(t *testing.T, name string, got any) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	text, err := json.MarshalIndent(got, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var a, b any
-	if err := json.Unmarshal(want, &a); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &b); err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(a, b); d != "" {
-		t.Errorf("%s differs (-want +got):\n%s", path, d)
-	}
 }

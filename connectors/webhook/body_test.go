@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 )
 
 func TestParseReadsWhatJSONSays(t *testing.T) {
@@ -36,7 +37,7 @@ func TestParseReadsWhatJSONSays(t *testing.T) {
 
 // FuzzParse: parse takes what the standard library takes, unless a key stands twice or a limit is met, and reads the same.
 func FuzzParse(f *testing.F) {
-	for _, dir := range cases(f, "receive") {
+	for _, dir := range connectortest.Cases(f, "receive") {
 		f.Add(requestOf(f, dir).Body)
 	}
 	f.Add([]byte(`{"a":{"b":[1,2,{"c":null}]},"\u0061b":"\"\\"}`))

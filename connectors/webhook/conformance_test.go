@@ -276,7 +276,7 @@ func TestCloudEventsFollowTheirSchema(t *testing.T) {
 	t.Parallel()
 	schema := cloudEventSchema(t)
 	taken, refused := 0, 0
-	for _, dir := range cases(t, "receive") {
+	for _, dir := range connectortest.Cases(t, "receive") {
 		request := requestOf(t, dir)
 		var e any
 		if !strings.HasPrefix(request.Header.Get("Content-Type"), "application/cloudevents+json") || json.Unmarshal(request.Body, &e) != nil {

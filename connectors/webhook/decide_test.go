@@ -13,11 +13,12 @@ import (
 	"testing"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 )
 
 func TestDecideCases(t *testing.T) {
 	t.Parallel()
-	for _, dir := range cases(t, "decide") {
+	for _, dir := range connectortest.Cases(t, "decide") {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			var d connectors.Decision
@@ -30,13 +31,13 @@ func TestDecideCases(t *testing.T) {
 			}
 			call, err := k.decision.prepare(t.Context(), d)
 			if err == nil {
-				compare(t, filepath.Join(dir, "want.http"), wire(call))
+				connectortest.GoldenText(t, filepath.Join(dir, "want.http"), wire(call))
 				return
 			}
 			if e := connectors.AsError(err); e.Kind != connectors.Permanent || e.Sent {
 				t.Errorf("got %v, want a permanent error that was not sent", err)
 			}
-			compare(t, filepath.Join(dir, "want.err"), err.Error()+"\n")
+			connectortest.GoldenText(t, filepath.Join(dir, "want.err"), err.Error()+"\n")
 		})
 	}
 }

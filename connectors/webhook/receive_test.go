@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -15,21 +14,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func cases(t testing.TB, kind string) []string {
-	t.Helper()
-	dirs, err := filepath.Glob(filepath.Join("testdata", kind, "*"))
-	if err != nil || len(dirs) == 0 {
-		t.Fatalf("no cases of %s: %v", kind, err)
-	}
-	return dirs
-}
 
 // settingsOf reads a case's own settings, or those its name begins with.
 func settingsOf(t testing.TB, dir string) string {
@@ -67,20 +54,6 @@ func requestOf(t testing.TB, dir string) connectors.Request {
 		t.Fatal(err)
 	}
 	return connectors.Request{Method: strings.TrimSpace(method), Header: http.Header(header), Body: body.Bytes(), Time: noon}
-}
-
-// compare holds text against a golden file, or rewrites the file.
-func compare(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(readFile(t, path), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
 }
 
 func asJSON(t *testing.T, v any) string {
@@ -125,13 +98,13 @@ func shown(got connectors.Received) received {
 
 func TestReceiveCases(t *testing.T) {
 	t.Parallel()
-	for _, dir := range cases(t, "receive") {
+	for _, dir := range connectortest.Cases(t, "receive") {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			receiver, _ := connectors.AsReceiver(mustOpen(t, settingsOf(t, dir)))
 			got, err := receiver.Receive(t.Context(), requestOf(t, dir))
 			if err == nil {
-				compare(t, filepath.Join(dir, "want.json"), asJSON(t, shown(got)))
+				connectortest.GoldenText(t, filepath.Join(dir, "want.json"), asJSON(t, shown(got)))
 				return
 			}
 			kind := "malformed: "
@@ -140,7 +113,7 @@ func TestReceiveCases(t *testing.T) {
 			} else if _, ok := errors.AsType[*connectors.Malformed](err); !ok {
 				t.Fatalf("neither understood nor refused: %v", err)
 			}
-			compare(t, filepath.Join(dir, "want.err"), kind+err.Error()+"\n")
+			connectortest.GoldenText(t, filepath.Join(dir, "want.err"), kind+err.Error()+"\n")
 		})
 	}
 }
@@ -196,7 +169,7 @@ func TestAStoppedCallKeepsNothingInQuarantine(t *testing.T) {
 
 func TestRefusalsRepeatNoValue(t *testing.T) {
 	t.Parallel()
-	for _, dir := range cases(t, "receive") {
+	for _, dir := range connectortest.Cases(t, "receive") {
 		request := requestOf(t, dir)
 		for _, value := range []string{"r-1", "evt-1", "A-1", "CORP", "yesterday", "soon", "javascript"} {
 			request.Body = bytes.ReplaceAll(request.Body, []byte(value), []byte("canary"+value))
@@ -214,7 +187,7 @@ func FuzzReceive(f *testing.F) {
 		receiver, _ := connectors.AsReceiver(mustOpen(f, readFile(f, filepath.Join("testdata", name+".yaml"))))
 		receivers = append(receivers, receiver)
 	}
-	for _, dir := range cases(f, "receive") {
+	for _, dir := range connectortest.Cases(f, "receive") {
 		r := requestOf(f, dir)
 		f.Add(r.Header.Get("Content-Type"), r.Header.Get("Ce-Id"), r.Header.Get("Ce-Subject"), r.Body)
 	}

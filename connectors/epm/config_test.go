@@ -1,7 +1,6 @@
 package epm
 
 import (
-	"log/slog"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -12,18 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 )
 
 var noon = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
 
-func testEnv(t *testing.T) connectors.Env {
+func testEnv(t testing.TB) connectors.Env {
 	t.Helper()
-	now := func() time.Time { return noon }
-	client, err := connectors.NewClient(connectors.Outbound{AllowHosts: []string{"127.0.0.1"}}, &connectors.Vault{}, now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return connectors.Env{Name: "epm", Client: client, Log: slog.New(slog.DiscardHandler), Now: now}
+	return connectortest.EnvAt(t, connectortest.NewClock(noon))
 }
 
 // open builds a connector from settings, which need not hold the credentials.

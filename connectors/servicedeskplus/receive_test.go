@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -92,28 +90,6 @@ func FuzzReceive(f *testing.F) {
 	})
 }
 
-// listener collects notices.
-func listener(t *testing.T) (url string, take func() []connectors.Request) {
-	t.Helper()
-	got := make(chan connectors.Request, 16)
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		got <- connectors.Request{Method: r.Method, URL: r.URL, Header: r.Header, Body: body}
-	}))
-	t.Cleanup(server.Close)
-	return server.URL, func() []connectors.Request {
-		var out []connectors.Request
-		for {
-			select {
-			case r := <-got:
-				out = append(out, r)
-			default:
-				return out
-			}
-		}
-	}
-}
-
 func verifier(t *testing.T, c *connector, secret string, now func() time.Time) *verify.Verifier {
 	t.Helper()
 	secrets := []connectors.Secret{connectors.SecretValue(secret)}
@@ -132,12 +108,12 @@ func TestAWebhookBecomesAChange(t *testing.T) {
 	t.Parallel()
 	for _, edition := range []string{desk.Cloud, desk.OnPrem} {
 		w := newWorld(t, desk.Options{Edition: edition})
-		address, take := listener(t)
-		w.desk.SetHook(address, hookSecret)
+		listener := connectortest.ListenForNotices(t)
+		w.desk.SetHook(listener.URL, hookSecret)
 		ref := create(t, w.connector, "k1")
 		connectortest.Must(t, w.desk.Answer(ref.ID, desk.Kim, desk.Approved))
 		connectortest.Must(t, w.desk.Flush(t.Context()))
-		notices := take()
+		notices := listener.All()
 		if len(notices) != 2 {
 			t.Fatalf("%s: %d notices, want 2", edition, len(notices))
 		}
@@ -163,10 +139,10 @@ func TestTheDeskScriptSigns(t *testing.T) {
 	if err != nil {
 		t.Skip("there is no python3")
 	}
-	address, take := listener(t)
+	listener := connectortest.ListenForNotices(t)
 	dir := t.TempDir()
-	script := (&Config{}).DeskScript(address)
-	if strings.Contains(script, "bridge.example.com") || !strings.Contains(script, address) {
+	script := (&Config{}).DeskScript(listener.URL)
+	if strings.Contains(script, "bridge.example.com") || !strings.Contains(script, listener.URL) {
 		t.Fatalf("the script does not call the address:\n%s", script)
 	}
 	for name, text := range map[string]string{
@@ -185,7 +161,7 @@ func TestTheDeskScriptSigns(t *testing.T) {
 	if out := run("broken.json"); !strings.Contains(out, `"result": "failure"`) || strings.Contains(out, hookSecret) {
 		t.Errorf("the script says %s", out)
 	}
-	notices := take()
+	notices := listener.All()
 	if len(notices) != 1 {
 		t.Fatalf("%d notices, want 1", len(notices))
 	}

@@ -3,7 +3,6 @@ package webhook
 import (
 	"bytes"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,19 +14,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 )
 
 var noon = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
 
 func testEnv(t testing.TB) connectors.Env {
 	t.Helper()
-	now := func() time.Time { return noon }
-	client, err := connectors.NewClient(connectors.Outbound{AllowHosts: []string{"127.0.0.1"}}, &connectors.Vault{}, now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	return connectors.Env{Name: "tool", Client: client, Log: slog.New(slog.DiscardHandler), Now: now}
+	return connectortest.EnvAt(t, connectortest.NewClock(noon))
 }
 
 func open(t testing.TB, settings string) (connectors.Connector, error) {

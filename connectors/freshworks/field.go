@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/markdown"
@@ -191,11 +190,7 @@ func cut(text string, limit int) string {
 	if limit <= maxLine {
 		return markdown.Line(text, limit)
 	}
-	text = strings.TrimSpace(markdown.Clean(text))
-	if utf8.RuneCountInString(text) <= limit {
-		return text
-	}
-	return string([]rune(text)[:limit-1]) + "…"
+	return markdown.Lines(text, limit)
 }
 
 // Tags are labels as tags, added to those that are there. An update replaces all tags, so all are always sent.

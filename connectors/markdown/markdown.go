@@ -111,6 +111,11 @@ func Line(text string, limit int) string {
 	return cutText(text, limit)
 }
 
+// Lines returns text as a field of plain text keeps it: without blanks around it, cut to limit runes.
+func Lines(text string, limit int) string {
+	return cutText(strings.TrimSpace(Clean(text)), limit)
+}
+
 func cutText(text string, limit int) string {
 	if utf8.RuneCountInString(text) <= limit {
 		return text

@@ -181,6 +181,24 @@ func TestLine(t *testing.T) {
 	}
 }
 
+func TestLinesKeepsLinesAndCutsOnARune(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		text  string
+		limit int
+		want  string
+	}{
+		{" a \r\n b\u202e ", 10, "a \n b"},
+		{"ä\nöüß", 4, "ä\nö…"},
+		{"äöü", 3, "äöü"},
+		{" \n ", 3, ""},
+	} {
+		if got := Lines(tc.text, tc.limit); got != tc.want {
+			t.Errorf("Lines(%q, %d) = %q, want %q", tc.text, tc.limit, got, tc.want)
+		}
+	}
+}
+
 // adfFaults checks a document against the part of Atlassian's schema we use:
 // https://unpkg.com/@atlaskit/adf-schema/dist/json-schema/v1/full.json
 func adfFaults(doc Node) []string {

@@ -144,31 +144,18 @@ func snapshot(t *testing.T, w *world) {
 	}
 }
 
-func permanent(t *testing.T, err error, words ...string) {
-	t.Helper()
-	if err == nil || connectors.AsError(err).Kind != connectors.Permanent {
-		t.Errorf("got %v, want a permanent failure", err)
-		return
-	}
-	for _, word := range words {
-		if !strings.Contains(err.Error(), word) {
-			t.Errorf("got %v, want %q in it", err, word)
-		}
-	}
-}
-
 func refusedStatus(t *testing.T, w *world) {
 	ref := create(t, w.connector, "k1")
 	move := func(m connectors.Move) error { return w.Transition(t.Context(), ref, m) }
-	permanent(t, move(connectors.Move{Status: "Feedback"}), `no way leads from "New" to status "Feedback"`, "reachable are: New, In Progress, Approved, Declined")
-	permanent(t, move(connectors.Move{Status: "Approved", Fields: map[string]any{"Nothing": "x"}}), `"Nothing"`)
+	connectortest.Permanent(t, move(connectors.Move{Status: "Feedback"}), `no way leads from "New" to status "Feedback"`, "reachable are: New, In Progress, Approved, Declined")
+	connectortest.Permanent(t, move(connectors.Move{Status: "Approved", Fields: map[string]any{"Nothing": "x"}}), `"Nothing"`)
 	// What Redmine does where it was not asked before: 204, and nothing changed.
 	before, err := w.issue(t.Context(), ref.ID, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	before.Allowed = []status{{named: named{ID: 4, Name: "Feedback"}}}
-	permanent(t, w.move(t.Context(), ref.ID, before, connectors.Move{Status: "Feedback"}), `the ticket stays "New"`)
+	connectortest.Permanent(t, w.move(t.Context(), ref.ID, before, connectors.Move{Status: "Feedback"}), `the ticket stays "New"`)
 	if s := fetch(t, w.connector, ref); s.Status != "New" || s.Category != "open" {
 		t.Errorf("status %q, want New", s.Status)
 	}
@@ -264,13 +251,13 @@ func longTexts(t *testing.T, w *world) {
 func refusedUpdate(t *testing.T, w *world) {
 	ref := create(t, w.connector, "k1")
 	update := func(x connectors.Ticket) error { return w.Update(t.Context(), ref, x) }
-	permanent(t, update(connectors.Ticket{Fields: map[string]any{"assigned_to_id": 99999}}), "")
-	permanent(t, update(connectors.Ticket{Fields: map[string]any{"due_date": "when pigs fly"}}), "Due date")
-	permanent(t, update(connectors.Ticket{Fields: map[string]any{"Systems": "Nuclear"}}), "Systems")
-	permanent(t, update(connectors.Ticket{Fields: map[string]any{"is_private": true}}), "left out is_private")
-	permanent(t, update(connectors.Ticket{Fields: map[string]any{"Nothing": "x"}}), `"Nothing"`)
-	permanent(t, update(connectors.Ticket{Fields: map[string]any{keyField: "x"}}), "holds our key")
-	permanent(t, update(connectors.Ticket{Priority: "Sky-high"}), "there are: Low, Normal, High")
+	connectortest.Permanent(t, update(connectors.Ticket{Fields: map[string]any{"assigned_to_id": 99999}}), "")
+	connectortest.Permanent(t, update(connectors.Ticket{Fields: map[string]any{"due_date": "when pigs fly"}}), "Due date")
+	connectortest.Permanent(t, update(connectors.Ticket{Fields: map[string]any{"Systems": "Nuclear"}}), "Systems")
+	connectortest.Permanent(t, update(connectors.Ticket{Fields: map[string]any{"is_private": true}}), "left out is_private")
+	connectortest.Permanent(t, update(connectors.Ticket{Fields: map[string]any{"Nothing": "x"}}), `"Nothing"`)
+	connectortest.Permanent(t, update(connectors.Ticket{Fields: map[string]any{keyField: "x"}}), "holds our key")
+	connectortest.Permanent(t, update(connectors.Ticket{Priority: "Sky-high"}), "there are: Low, Normal, High")
 	for range 2 {
 		if err := update(connectors.Ticket{Summary: "new", Priority: "Low", Description: "more", Fields: map[string]any{"Department": "IT", "Systems": []any{"Mail"}}}); err != nil {
 			t.Fatal(err)
@@ -300,10 +287,10 @@ func notes(t *testing.T, w *world) {
 	if !cmp.Equal(private, []bool{true, false}) {
 		t.Errorf("notes %+v, want a private and a public one", i.Journals)
 	}
-	permanent(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n3", Body: "  "}), "empty")
+	connectortest.Permanent(t, w.Comment(t.Context(), ref, connectors.Note{Key: "n3", Body: "  "}), "empty")
 	// An account that may not write in private does not write.
 	guest := open(t, w.desk.URL, w.desk.NoRights)
-	permanent(t, guest.Comment(t.Context(), ref, connectors.Note{Key: "n4", Body: "secret"}), "set_notes_private")
+	connectortest.Permanent(t, guest.Comment(t.Context(), ref, connectors.Note{Key: "n4", Body: "secret"}), "set_notes_private")
 	if i, err = w.issue(t.Context(), ref.ID, "journals"); err != nil || len(i.Journals) != 2 {
 		t.Errorf("%d notes, %v", len(i.Journals), err)
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/markdown"
@@ -101,7 +100,7 @@ func value(v any) (any, error) {
 	case []string:
 		out := make([]string, 0, len(v))
 		for _, one := range v {
-			out = append(out, cut(one))
+			out = append(out, markdown.Lines(one, maxValue))
 		}
 		return out, nil
 	case []any:
@@ -116,7 +115,7 @@ func value(v any) (any, error) {
 		}
 		return out, nil
 	case string:
-		return cut(v), nil
+		return markdown.Lines(v, maxValue), nil
 	case bool:
 		return map[bool]string{true: "1", false: "0"}[v], nil
 	case float64:
@@ -132,15 +131,6 @@ func value(v any) (any, error) {
 	default:
 		return nil, errors.New("it takes a text or a list of texts")
 	}
-}
-
-// cut returns a text as a field keeps it.
-func cut(text string) string {
-	text = strings.TrimSpace(markdown.Clean(text))
-	if utf8.RuneCountInString(text) <= maxValue {
-		return text
-	}
-	return string([]rune(text)[:maxValue-1]) + "…"
 }
 
 // simple is a ticket's fields in the form rules compare with: custom fields by name, people and choices by their names.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/desktest"
 )
 
@@ -17,20 +18,20 @@ func ping(t *testing.T, w *world) {
 	if err := w.again(t, byLine).Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	permanent(t, open(t, w.desk.URL, w.desk.NoRights).Ping(t.Context()), "project access: the account lacks the permissions edit_issues, set_notes_private, view_private_notes")
-	permanent(t, w.again(t, func(c *Config) { c.Projects = []string{"access", "plain", "nowhere"} }).Ping(t.Context()),
+	connectortest.Permanent(t, open(t, w.desk.URL, w.desk.NoRights).Ping(t.Context()), "project access: the account lacks the permissions edit_issues, set_notes_private, view_private_notes")
+	connectortest.Permanent(t, w.again(t, func(c *Config) { c.Projects = []string{"access", "plain", "nowhere"} }).Ping(t.Context()),
 		`project plain: it has no custom field "Drawbridge Key"`, "project nowhere: there is none")
 	create(t, w.again(t, func(c *Config) { c.KeyField = "Loose Key" }), "k1")
-	permanent(t, w.again(t, func(c *Config) { c.KeyField = "Loose Key" }).Ping(t.Context()), "not set to be used as a filter")
+	connectortest.Permanent(t, w.again(t, func(c *Config) { c.KeyField = "Loose Key" }).Ping(t.Context()), "not set to be used as a filter")
 }
 
 func keyNotTaken(t *testing.T, w *world) {
 	_, err := w.again(t, func(c *Config) { c.KeyField = "Other Tracker Key" }).Create(t.Context(), "k1", request())
-	permanent(t, err, "opened without our key", "tracker Support")
+	connectortest.Permanent(t, err, "opened without our key", "tracker Support")
 	_, err = w.Create(t.Context(), "k1", connectors.Ticket{Project: "plain", Type: "Support", Summary: "s"})
-	permanent(t, err, "no custom field")
+	connectortest.Permanent(t, err, "no custom field")
 	_, err = w.Create(t.Context(), "k1", connectors.Ticket{Project: "access", Type: "Nothing", Summary: "s"})
-	permanent(t, err, `no tracker "Nothing"; it has: Bug, Feature, Support`)
+	connectortest.Permanent(t, err, `no tracker "Nothing"; it has: Bug, Feature, Support`)
 }
 
 func describe(t *testing.T, w *world) {
@@ -49,7 +50,7 @@ func describe(t *testing.T, w *world) {
 		t.Errorf("fields %v, statuses %v", ids, s.Statuses)
 	}
 	_, err = w.Describe(t.Context(), connectors.Place{Project: "nowhere"})
-	permanent(t, err)
+	connectortest.Permanent(t, err)
 }
 
 func directory(t *testing.T, w *world) {
@@ -58,9 +59,9 @@ func directory(t *testing.T, w *world) {
 		t.Errorf("groups of Kim = %v, %v", got, err)
 	}
 	_, err = w.Groups(t.Context(), "99999")
-	permanent(t, err)
+	connectortest.Permanent(t, err)
 	_, err = w.Groups(t.Context(), "../1")
-	permanent(t, err)
+	connectortest.Permanent(t, err)
 	c := w.again(t, func(c *Config) { c.Projects = []string{"access", "plain"} })
 	seen := map[string]connectors.Person{}
 	cursor := connectors.Cursor("")

@@ -2,10 +2,7 @@ package redmine
 
 import (
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"testing"
-	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
@@ -79,29 +76,10 @@ func fetch(t *testing.T, c *connector, ref connectors.Ref) connectors.Snapshot {
 // door passes requests on to a Redmine, with the canary changed for the key of an account nobody worked with.
 func door(t *testing.T, desk *desktest.Redmine) http.Handler {
 	t.Helper()
-	target, err := url.Parse(desk.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
 	account := desk.Account(t)
-	return &httputil.ReverseProxy{
-		Rewrite: func(p *httputil.ProxyRequest) {
-			p.SetURL(target)
-			if p.Out.Header.Get("X-Redmine-Api-Key") == connectortest.Canary {
-				p.Out.Header.Set("X-Redmine-Api-Key", account.Token)
-			}
-		},
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
-	}
-}
-
-// eventually waits until f is content.
-func eventually(t *testing.T, f func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if f() {
-			return
+	return desktest.Door(t, desk.URL, func(r *http.Request) {
+		if r.Header.Get("X-Redmine-Api-Key") == connectortest.Canary {
+			r.Header.Set("X-Redmine-Api-Key", account.Token)
 		}
-	}
-	t.Fatal("it did not happen in time")
+	})
 }

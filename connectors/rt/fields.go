@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/markdown"
@@ -76,7 +75,7 @@ func value(v any) (any, error) {
 	case []string:
 		out := make([]string, 0, len(v))
 		for _, one := range v {
-			out = append(out, cut(one))
+			out = append(out, markdown.Lines(one, maxValue))
 		}
 		return out, nil
 	case []any:
@@ -91,7 +90,7 @@ func value(v any) (any, error) {
 		}
 		return out, nil
 	case string:
-		return cut(v), nil
+		return markdown.Lines(v, maxValue), nil
 	case bool:
 		return strconv.FormatBool(v), nil
 	case float64:
@@ -107,15 +106,6 @@ func value(v any) (any, error) {
 	default:
 		return nil, errors.New("it takes a text or a list of texts")
 	}
-}
-
-// cut returns a text as a field keeps it.
-func cut(text string) string {
-	text = strings.TrimSpace(markdown.Clean(text))
-	if utf8.RuneCountInString(text) <= maxValue {
-		return text
-	}
-	return string([]rune(text)[:maxValue-1]) + "…"
 }
 
 // html renders a text. Everything is escaped, so that an event's text is shown and not interpreted.

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/desktest"
 )
 
@@ -18,8 +19,8 @@ func ping(t *testing.T, w *world) {
 	if err := w.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	permanent(t, open(t, w.rt.URL, w.rt.NoRights).Ping(t.Context()), "queue Access", "SeeQueue")
-	permanent(t, open(t, w.rt.URL, desktest.Account{Login: "kim", Token: w.account.Token}).Ping(t.Context()), `not those of user "kim"`)
+	connectortest.Refused(t, open(t, w.rt.URL, w.rt.NoRights).Ping(t.Context()), "queue Access", "SeeQueue")
+	connectortest.Refused(t, open(t, w.rt.URL, desktest.Account{Login: "kim", Token: w.account.Token}).Ping(t.Context()), `not those of user "kim"`)
 }
 
 func withoutKeyField(t *testing.T, w *world) {
@@ -29,9 +30,9 @@ func withoutKeyField(t *testing.T, w *world) {
 			change(c)
 		})
 	}
-	permanent(t, root(func(c *Config) { c.Queues = []string{"Plain"} }).Ping(t.Context()), `queue Plain: it has no custom field "Drawbridge Key"`)
+	connectortest.Refused(t, root(func(c *Config) { c.Queues = []string{"Plain"} }).Ping(t.Context()), `queue Plain: it has no custom field "Drawbridge Key"`)
 	_, err := root(func(*Config) {}).Create(t.Context(), "k1", connectors.Ticket{Project: "Plain", Summary: "s"})
-	permanent(t, err, `no custom field "Drawbridge Key"`)
+	connectortest.Refused(t, err, `no custom field "Drawbridge Key"`)
 }
 
 func describe(t *testing.T, w *world) {
@@ -53,7 +54,7 @@ func describe(t *testing.T, w *world) {
 		t.Error("the field for our key is offered to rules")
 	}
 	_, err = w.Describe(t.Context(), connectors.Place{Project: "No Such Queue"})
-	permanent(t, err)
+	connectortest.Refused(t, err)
 }
 
 func directory(t *testing.T, w *world) {
@@ -62,9 +63,9 @@ func directory(t *testing.T, w *world) {
 		t.Errorf("groups of Kim = %v, %v", got, err)
 	}
 	_, err = w.Groups(t.Context(), "nobody-knows")
-	permanent(t, err)
+	connectortest.Refused(t, err)
 	_, err = open(t, w.rt.URL, w.rt.NoRights).Groups(t.Context(), "kim")
-	permanent(t, err, "AdminGroupMembership")
+	connectortest.Refused(t, err, "AdminGroupMembership")
 	seen := map[string]connectors.Person{}
 	cursor := connectors.Cursor("")
 	for range 20 {

@@ -1,18 +1,15 @@
 package rt
 
 import (
-	"bytes"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"sync"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
-	"github.com/drawbridge-itsm/drawbridge/connectors/verify"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
+	"github.com/drawbridge-itsm/drawbridge/connectors/desktest"
 )
 
 func watching(t *testing.T, w *world) {
@@ -76,51 +73,18 @@ func told(changes []connectors.Change, id string) bool {
 }
 
 func webhook(t *testing.T, w *world) {
-	var mu sync.Mutex
-	var notices []connectors.Request
-	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		mu.Lock()
-		defer mu.Unlock()
-		notices = append(notices, connectors.Request{Method: r.Method, URL: r.URL, Header: r.Header, Body: body})
-	}))
-	defer hook.Close()
-	w.rt.Forward(t, hook.URL)
+	notices := connectortest.ListenForNotices(t)
+	w.rt.Forward(t, notices.URL)
 	quiet, ref := w.create(t, "k1"), w.create(t, "k2")
 	if err := w.Comment(t.Context(), quiet, connectors.Note{Key: "n", Body: "ours"}); err != nil {
 		t.Fatal(err)
 	}
 	w.rt.Move(t, "kim", ref.ID, "approved")
-	given := connectors.Verification{HMAC: &connectors.HMACCheck{Secrets: []connectors.Secret{connectors.SecretValue(w.rt.Secret)}}}
-	verifier, err := verify.New(w.Verification(), given, verify.Env{Vault: &connectors.Vault{}, Now: time.Now})
-	if err != nil {
-		t.Fatal(err)
+	heard := func(ref connectors.Ref) bool {
+		return slices.ContainsFunc(notices.Changes(t, w, w.rt.Secret), func(c connectors.Change) bool { return c.Ref == ref })
 	}
-	heard := func(id string) bool {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, r := range notices {
-			if _, err := verifier.Verify(t.Context(), r, ""); err != nil {
-				t.Errorf("verify: %v", err)
-			}
-			changed := r
-			changed.Body = append(bytes.Clone(r.Body), ' ')
-			if _, err := verifier.Verify(t.Context(), changed, ""); err == nil {
-				t.Error("a changed body was taken")
-			}
-			got, err := w.Receive(t.Context(), r)
-			if err != nil || len(got.Changes) != 1 || got.Changes[0].ID == "" {
-				t.Errorf("receive = %+v, %v", got, err)
-				continue
-			}
-			if got.Changes[0].Ref == w.ref(id) {
-				return true
-			}
-		}
-		return false
-	}
-	eventually(t, func() bool { return heard(ref.ID) })
-	if heard(quiet.ID) {
+	desktest.Eventually(t, func() bool { return heard(ref) })
+	if heard(quiet) {
 		t.Error("the script told of what we did ourselves")
 	}
 }

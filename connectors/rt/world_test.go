@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
@@ -82,7 +81,7 @@ func (d *doors) open(t *testing.T) http.Handler {
 	d.mu.Lock()
 	d.whose[t.Name()] = account
 	d.mu.Unlock()
-	return door(t, d.desk.URL, func(r *http.Request) {
+	return desktest.Door(t, d.desk.URL, func(r *http.Request) {
 		if r.Header.Get("Authorization") == "token "+connectortest.Canary {
 			r.Header.Set("Authorization", "token "+account.Token)
 		}
@@ -93,22 +92,6 @@ func (d *doors) account(t *testing.T) desktest.Account {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return desktest.Account{Login: d.whose[t.Name()].Login, Token: connectortest.Canary}
-}
-
-// door passes requests on after they were changed.
-func door(t *testing.T, to string, change func(*http.Request)) http.Handler {
-	t.Helper()
-	target, err := url.Parse(to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &httputil.ReverseProxy{
-		Rewrite: func(p *httputil.ProxyRequest) {
-			p.SetURL(target)
-			change(p.Out)
-		},
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
-	}
 }
 
 // between runs f after the connector's first request that matches was answered, as somebody who acts in the meantime.
@@ -129,15 +112,4 @@ func (w *world) between(t *testing.T, match func(*http.Request) bool, f func()) 
 	server := httptest.NewServer(proxy)
 	t.Cleanup(server.Close)
 	w.conf.BaseURL = server.URL
-}
-
-// eventually waits until f is content.
-func eventually(t *testing.T, f func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if f() {
-			return
-		}
-	}
-	t.Fatal("it did not happen in time")
 }

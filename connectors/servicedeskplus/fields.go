@@ -98,11 +98,11 @@ func reference(v any, by string) (any, error) {
 func plainValue(v any) (any, error) {
 	switch v := v.(type) {
 	case string:
-		return cut(v), nil
+		return markdown.Lines(v, maxValue), nil
 	case []string:
 		out := make([]any, 0, len(v))
 		for _, one := range v {
-			out = append(out, cut(one))
+			out = append(out, markdown.Lines(one, maxValue))
 		}
 		return out, nil
 	case []any:
@@ -120,15 +120,6 @@ func plainValue(v any) (any, error) {
 	default:
 		return nil, errors.New("it takes a text, a number or a list of them")
 	}
-}
-
-// cut returns a text as a field keeps it.
-func cut(text string) string {
-	text = strings.TrimSpace(markdown.Clean(text))
-	if r := []rune(text); len(r) > maxValue {
-		return string(r[:maxValue-1]) + "…"
-	}
-	return text
 }
 
 // simple are a request's fields as expressions see them: things and people by name, times as the desk writes them,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -157,15 +158,25 @@ func (r *reader) str() string {
 // largestWhole is the first whole number from which on a float64 may stand for several.
 const largestWhole = 1 << 53
 
-// number is a float64. A whole number that is too large to be exact stays the text it is, so that two ids never become
-// one.
+// exactDigits is how many digits a float64 keeps of any number.
+const exactDigits = 15
+
+// number is a float64. A whole number that is too large to be exact, or was made whole by rounding, stays the text it
+// is, so that two ids never become one.
 func number(text string) (any, error) {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		return nil, malformed("a number is too large")
 	}
-	if (f >= largestWhole || f <= -largestWhole) && !strings.ContainsAny(text, ".eE") {
+	plain := !strings.ContainsAny(text, ".eE")
+	if plain && math.Abs(f) >= largestWhole || !plain && f == math.Trunc(f) && digits(text) > exactDigits {
 		return text, nil
 	}
 	return f, nil
+}
+
+// digits counts the digits of a number that make it this one: neither the zeros around it nor its exponent.
+func digits(text string) int {
+	mantissa, _, _ := strings.Cut(strings.ToLower(text), "e")
+	return len(strings.Trim(strings.Replace(strings.TrimPrefix(mantissa, "-"), ".", "", 1), "0"))
 }

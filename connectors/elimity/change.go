@@ -3,6 +3,7 @@ package elimity
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
@@ -89,7 +90,11 @@ func (r *reader) entity(o map[string]any, at, name string) entity {
 	e.name, e.source = r.text(raw, at, "name"), r.text(raw, at, "sourceName")
 	switch v := raw["sourceId"].(type) {
 	case json.Number:
-		e.Source = v
+		n, err := v.Int64() // 4.0 is another text than 4, and the text says which request it is
+		if err != nil {
+			r.fail("%ssourceId is not a whole number", at)
+		}
+		e.Source = json.Number(strconv.FormatInt(n, 10))
 	case nil:
 		r.fail("%ssourceId is missing", at)
 	default:

@@ -257,3 +257,19 @@ func BenchmarkReceive(b *testing.B) {
 		}
 	})
 }
+
+// A source's number is part of what says which request it is, so it is read in one way of writing only.
+func TestASourceIsAWholeNumber(t *testing.T) {
+	t.Parallel()
+	k := mustOpen(t, "")
+	body := string(connectortest.Body(t, "testdata/receive/entity_removal"))
+	if !strings.Contains(body, `"sourceId": 4`) {
+		t.Fatalf("the example has another source: %s", body)
+	}
+	for _, as := range []string{"4.0", "4e0", "40e-1", "4.5", "1e400"} {
+		_, err := receive(t, k, []byte(strings.Replace(body, `"sourceId": 4`, `"sourceId": `+as, 1)))
+		if m, ok := errors.AsType[*connectors.Malformed](err); !ok || !strings.Contains(m.Reason, "sourceId is not a whole number") {
+			t.Errorf("%s: got %v, want *Malformed", as, err)
+		}
+	}
+}

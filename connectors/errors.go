@@ -52,6 +52,12 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// Alone tells that what failed says nothing of the next call: it was answered, and neither turned away nor told to wait.
+// Who asks about several things goes on with the others.
+func (e *Error) Alone() bool {
+	return e.Kind == Permanent || e.Kind == Temporary && e.Status >= 500
+}
+
 // AsError returns err as an *Error that keeps err's whole text. An error of another type is Temporary and Sent: in
 // doubt, closed.
 func AsError(err error) *Error {

@@ -61,3 +61,22 @@ func TestKindString(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatFailsAloneDoesNotSpeakForTheNextCall(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		err  connectors.Error
+		want bool
+	}{
+		{"refused", connectors.Error{Kind: connectors.Permanent, Status: 403}, true},
+		{"answered with an error inside", connectors.Error{Kind: connectors.Temporary, Status: 500}, true},
+		{"no answer", connectors.Error{Kind: connectors.Temporary}, false},
+		{"told to wait", connectors.Error{Kind: connectors.Throttled, Status: 503}, false},
+		{"turned away", connectors.Error{Kind: connectors.Unwell, Status: 401}, false},
+	} {
+		if got := tt.err.Alone(); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}

@@ -18,8 +18,8 @@ var polled = map[connectors.Outcome]struct{ kind, trigger string }{
 }
 
 // Poll reads each access request and tells what its webhooks would have: that it was decided at Apono, expired or
-// failed. By whom and when, Apono does not say here. One that is not found, or whose answer is not understood, does not
-// keep Poll from the others; a fault that concerns them all ends it. With settings.state.path empty nothing is asked.
+// failed. By whom and when, Apono does not say here. One that is not found, cannot be told
+// or is not understood does not keep Poll from the others; a fault that concerns them all ends it. With settings.state.path empty nothing is asked.
 func (a *account) Poll(ctx context.Context, about []connectors.Decision) ([]connectors.Event, error) {
 	if a.config.State.Path == "" {
 		return nil, nil
@@ -33,7 +33,7 @@ func (a *account) Poll(ctx context.Context, about []connectors.Decision) ([]conn
 		s, err := a.standing(ctx, d)
 		switch {
 		case errors.Is(err, connectors.ErrNotFound):
-		case err != nil && connectors.AsError(err).Kind == connectors.Permanent:
+		case err != nil && connectors.AsError(err).Alone():
 			unread = errors.Join(unread, err)
 		case err != nil:
 			return found, err

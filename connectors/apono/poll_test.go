@@ -110,8 +110,12 @@ func TestPollGoesOnAfterOneThatCannotBeRead(t *testing.T) {
 	if got, err = k.Poll(t.Context(), []connectors.Decision{waiting(id), waiting(id)}); len(got) != 1 || connectors.AsError(err).Kind != connectors.Permanent {
 		t.Errorf("one that is refused: got %+v, %v", got, err)
 	}
-	standin.FailNext(1, 503)
-	if got, err = k.Poll(t.Context(), []connectors.Decision{waiting(id), waiting(id)}); len(got) != 0 || errors.Is(err, connectors.ErrNotFound) || connectors.AsError(err).Kind != connectors.Temporary {
+	standin.FailNext(1, 500)
+	if got, err = k.Poll(t.Context(), []connectors.Decision{waiting(id), waiting(id)}); len(got) != 1 || connectors.AsError(err).Kind != connectors.Temporary {
+		t.Errorf("one that always fails: got %+v, %v", got, err)
+	}
+	standin.FailNext(1, 429)
+	if got, err = k.Poll(t.Context(), []connectors.Decision{waiting(id), waiting(id)}); len(got) != 0 || errors.Is(err, connectors.ErrNotFound) || connectors.AsError(err).Kind != connectors.Throttled {
 		t.Errorf("a fault of all: got %+v, %v", got, err)
 	}
 }

@@ -32,7 +32,7 @@ func (a *asking) Poll(ctx context.Context, about []connectors.Decision) ([]conne
 		kind, status, err := a.target(ctx, d.RequestID)
 		switch {
 		case errors.Is(err, connectors.ErrNotFound):
-		case err != nil && connectors.AsError(err).Kind == connectors.Permanent:
+		case err != nil && connectors.AsError(err).Alone():
 			unread = errors.Join(unread, err)
 		case err != nil:
 			return found, err

@@ -35,7 +35,7 @@ func (c *checking) Poll(ctx context.Context, about []connectors.Decision) ([]con
 			at, there, err = c.taken(ctx, sources, wanted, d.At)
 		}
 		switch {
-		case err != nil && connectors.AsError(err).Kind == connectors.Permanent:
+		case err != nil && connectors.AsError(err).Alone():
 			unread = errors.Join(unread, err)
 		case err != nil:
 			return found, err

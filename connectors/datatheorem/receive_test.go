@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"os"
@@ -145,6 +147,53 @@ func TestRoutesComeBeforeNames(t *testing.T) {
 		}
 		if hasCase := event.RequestID != ""; hasCase == (tt.want == unknown) {
 			t.Errorf("%s: request id %q", tt.kind, event.RequestID)
+		}
+	}
+}
+
+// The status counts where it is known, the type's name where it is not, and only whole words of either.
+func TestTheStateOfAFinding(t *testing.T) {
+	t.Parallel()
+	const (
+		violation = "API_SECURE__POLICY_VIOLATION_"
+		target    = "MOBILE_SECURE__FINDING_TARGET_"
+		opened    = connectors.FindingOpened
+		resolved  = connectors.FindingResolved
+		dismissed = connectors.FindingDismissed
+	)
+	for _, tt := range []struct {
+		kind, status, want string
+		warned             bool
+	}{
+		{violation + "RESOLVED", "RESOLVED", resolved, false},
+		{violation + "RESOLVED", "OPEN", opened, false},
+		{violation + "RESOLVED", "CLOSED", resolved, true},
+		{violation + "RESOLVED", "FIXED", resolved, true},
+		{violation + "RESOLVED", "UNRESOLVED", opened, true},
+		{violation + "WONT_FIX", "CLOSED", dismissed, true},
+		{violation + "OPENED", "WON'T FIX", dismissed, true},
+		{violation + "UPDATED", "CLOSED", opened, true},
+		{violation + "UPDATED", "FIXED", opened, true},
+		{violation + "UNRESOLVED", "", opened, false},
+		{violation + "EXCEPTION_REVOKED", "", opened, false},
+		{target + "NOT_FIXED", "OPEN", opened, false},
+		{target + "UNRESOLVED", "", opened, false},
+		{target + "FIXED", "", resolved, false},
+		{target + "CLOSED_RISK_ACCEPTED", "", dismissed, false},
+		{target + "UPDATED", "CLOSED_FIXED", resolved, false},
+		{target + "UPDATED", "MENDED", opened, true},
+		{"MOBILE_PROTECT__USER_BLOCKED", "", connectors.Anomaly, false},
+		{"MOBILE_SECURE__USER_BLOCKED", "", connectors.Audit, false},
+	} {
+		k := mustOpen(t, "")
+		var log bytes.Buffer
+		k.log = slog.New(slog.NewTextHandler(&log, nil))
+		event, err := receive(t, k, fmt.Appendf(nil, `{"event":{"type":%q,"data":{"uuid":"v-1","policy_violation_status":%q,"status":%q},"version":1},"time":1767603600}`, tt.kind, tt.status, tt.status))
+		if err != nil || event.Kind != tt.want {
+			t.Errorf("%s with status %q: got %q, %v; want %q", tt.kind, tt.status, event.Kind, err, tt.want)
+		}
+		if warned := strings.Contains(log.String(), "settings.statuses"); warned != tt.warned {
+			t.Errorf("%s with status %q: warned %v, want %v", tt.kind, tt.status, warned, tt.warned)
 		}
 	}
 }

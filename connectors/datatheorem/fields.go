@@ -5,6 +5,11 @@ import "github.com/drawbridge-itsm/drawbridge/connectors"
 // fieldFindingID is documented for the API's finding targets; where an event has it, the target can be asked for.
 const fieldFindingID = "security_finding_id"
 
+// fieldVersion is the version of the event's layout, which stands beside its data.
+const fieldVersion = "event_version"
+
+var versionField = connectors.Field{ID: fieldVersion, Type: "number", Doc: "the version of the event's layout; 1 is the only documented one"}
+
 // findingFields are the documented members of a policy violation's data. Any may be absent; affected_asset has other
 // members for other types of assets.
 var findingFields = []connectors.Field{
@@ -12,6 +17,7 @@ var findingFields = []connectors.Field{
 	{ID: "affected_asset", Type: "object", Doc: "what is affected: uuid, name, portal_url, date_created, discovered_via, url, hosted_on, type, belongs_to_asset_group (name, uuid), cloud_console_url"},
 	{ID: "date_created", Type: "time", Doc: "when it was found"},
 	{ID: "description", Type: "text", Doc: "what is wrong"},
+	versionField,
 	{ID: "exception_date_created", Type: "time", Doc: "when an exception was granted"},
 	{ID: "exception_explanation", Type: "text", Doc: "why an exception was granted"},
 	{ID: "policy_name", Type: "text", Doc: "the policy that is violated"},
@@ -33,6 +39,7 @@ var auditFields = []connectors.Field{
 	{ID: "auth_strategy", Type: "text", Doc: "how the user logs in"},
 	{ID: "created_by", Type: "text", Doc: "who made the user"},
 	{ID: "deleted_by", Type: "text", Doc: "who deleted the user"},
+	versionField,
 	{ID: "ip_address", Type: "text", Doc: "where the user came from"},
 	{ID: "role", Type: "text", Doc: "the user's role"},
 	{ID: "user_login_email", Type: "text", Doc: "the user"},
@@ -42,6 +49,7 @@ var auditFields = []connectors.Field{
 var assetFields = []connectors.Field{
 	{ID: "date_created", Type: "time", Doc: "when it was found"},
 	{ID: "discovered_via", Type: "text", Doc: "how it was found, like WEBSITE_CRAWLER"},
+	versionField,
 	{ID: "hosted_on", Type: "text", Doc: "where it is hosted"},
 	{ID: "name", Type: "text", Doc: "its name"},
 	{ID: "portal_url", Type: "text", Doc: "its page in the portal"},
@@ -52,6 +60,7 @@ var assetFields = []connectors.Field{
 
 // anyFields are what may be found in events of which nothing is documented.
 var anyFields = []connectors.Field{
+	versionField,
 	{ID: "name", Type: "text", Doc: "a name, where the event has one"},
 	{ID: "portal_url", Type: "text", Doc: "a page in the portal, where the event has one"},
 	{ID: "uuid", Type: "text", Doc: "an id, where the event has one"},

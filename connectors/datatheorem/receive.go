@@ -35,7 +35,7 @@ func (c *connector) Receive(_ context.Context, r connectors.Request) (connectors
 	case string:
 		e = connectivityCheck(event, r.Time)
 	case map[string]any:
-		e, err = c.event(event, body["time"])
+		e, err = c.event(event, body["time"], r.Time)
 	case nil:
 		err = malformed("event is missing")
 	default:
@@ -71,7 +71,7 @@ func connectivityCheck(said string, at time.Time) connectors.Event {
 	}
 }
 
-func (c *connector) event(event map[string]any, stamp any) (connectors.Event, error) {
+func (c *connector) event(event map[string]any, stamp any, arrived time.Time) (connectors.Event, error) {
 	kind, ok := event["type"].(string)
 	switch {
 	case event["type"] == nil:
@@ -97,9 +97,17 @@ func (c *connector) event(event map[string]any, stamp any) (connectors.Event, er
 		c.log.Warn("event of another version than the documented one", "type", connectors.Clean(kind, 100))
 	}
 	e := connectors.Event{Kind: found, Type: kind, RequestID: id, Data: carried(raw)}
+	if version, ok := event["version"].(json.Number); ok {
+		e.Data[fieldVersion] = connectors.AsStored(version)
+	}
 	e.Time = epoch(stamp)
 	c.describe(&e, about, raw)
-	e.Dedupe = c.identity(e, about, stamp, raw)
+	at := strings.TrimSpace(text(stamp))
+	if at == "" {
+		c.log.Warn("event without a time: sent again it counts as another event", "type", connectors.Clean(kind, 100))
+		at = "arrived " + arrived.UTC().Format(time.RFC3339Nano)
+	}
+	e.Dedupe = c.identity(e, about, at, raw)
 	return e, nil
 }
 
@@ -184,8 +192,8 @@ func (c *connector) severityOf(word string) string {
 }
 
 // identity is what makes two webhooks one event, as Data Theorem gives none: the same finding in the same state at the
-// same second. A finding that opens again does so at another time.
-func (c *connector) identity(e connectors.Event, about subject, stamp any, raw map[string]any) string {
+// same second. A finding that opens again does so at another time; of events without one nobody can tell, so each counts.
+func (c *connector) identity(e connectors.Event, about subject, at string, raw map[string]any) string {
 	status := text(raw["policy_violation_status"])
 	if about == aboutMobileFinding {
 		status = first(raw, c.config.Mobile.Status)
@@ -194,7 +202,7 @@ func (c *connector) identity(e connectors.Event, about subject, stamp any, raw m
 	if e.RequestID == "" || e.Time.IsZero() || about == aboutNote {
 		content = digest(raw)
 	}
-	return identity(e.Type, e.RequestID, status, text(stamp), content)
+	return identity(e.Type, e.RequestID, status, at, content)
 }
 
 func identity(parts ...string) string {

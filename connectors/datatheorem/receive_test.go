@@ -232,6 +232,30 @@ func TestRepeatedEventsHaveOneIdentity(t *testing.T) {
 	}
 }
 
+// A finding that opens, is resolved and opens again is three events, also where none of them has a time.
+func TestWithoutATimeAFindingOpensAgain(t *testing.T) {
+	t.Parallel()
+	k := mustOpen(t, "")
+	seen := map[string]bool{}
+	for i, kind := range []string{"OPENED", "RESOLVED", "OPENED"} {
+		got, err := k.Receive(t.Context(), connectors.Request{
+			Header: http.Header{}, Time: connectortest.Now.Add(time.Duration(i) * time.Millisecond),
+			Body: []byte(`{"event":{"type":"API_SECURE__POLICY_VIOLATION_` + kind + `","data":{"uuid":"v-1"},"version":2}}`),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := got.Events[0]
+		if seen[e.Dedupe] || e.RequestID != "v-1" {
+			t.Errorf("event %d, %s, counts as one that was there: %s", i, kind, e.Dedupe)
+		}
+		seen[e.Dedupe] = true
+		if e.Data["event_version"] != 2.0 {
+			t.Errorf("the event's version is %v", e.Data["event_version"])
+		}
+	}
+}
+
 func TestARepeatedConnectivityCheckIsSeen(t *testing.T) {
 	t.Parallel()
 	k := mustOpen(t, "")

@@ -79,7 +79,7 @@ func (g *Gateway) planEvents(ctx context.Context, tx *store.Tx, c *catalogue, ev
 		}
 		in, err := g.planInput(ctx, tx, c, e, cases[e.CaseID])
 		if err == nil {
-			g.shapes.observe(e.Connection, in.event)
+			g.shapes.observe(e, in.event)
 			p := makePlan(ctx, in)
 			cases[e.CaseID].learn(p, w.now)
 			err = w.add(ctx, tx, e, in, p)

@@ -103,7 +103,7 @@ func TestWhatAPollBringsIsKnownAgain(t *testing.T) {
 func TestNoShapeIsLearnedFromAPoll(t *testing.T) {
 	t.Parallel()
 	var o observations
-	o.observe("apono", connectors.Event{Kind: connectors.AccessDenied, Polled: true})
+	o.observe(store.Event{Connection: "apono"}, connectors.Event{Kind: connectors.AccessDenied, Polled: true})
 	if got := o.take(); got != nil {
 		t.Errorf("learned %+v", got)
 	}

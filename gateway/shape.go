@@ -16,19 +16,21 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
 
-// Tools change what they send, and customers their templates. What the data of each kind of event looks like is learned
-// from the events that are planned; a field that was always there and is gone, or whose type has changed, raises a notice
-// before somebody wonders why a rule matches no more. Only names and types are kept.
+// Tools change what they send, and customers their templates. What the events of each kind look like is learned from those
+// that are planned: their body as it was received, as connectors bring values to the types they declare, and what was
+// made of it. A field that was always there and is gone, or whose type has changed, raises a notice before somebody
+// wonders why a rule matches no more. Only names and types are kept.
 
 const (
 	noticeShape = "shape"
 
-	settledAfter  = 20  // events in a row after which a field, or its type, is expected
-	shapeFields   = 256 // of one kind; further ones are not learned
-	shapeDepth    = 3   // objects inside of objects
-	longestField  = 200 // bytes of a field's path
-	observedKinds = 256 // kinds of all connections between two rounds of the learner
-	observedEach  = 32  // events of one kind between two rounds; further ones are not looked at
+	settledAfter  = 20      // events in a row after which a field, or its type, is expected
+	shapeFields   = 256     // of one kind; further ones are not learned
+	shapeDepth    = 6       // objects inside of objects
+	longestField  = 200     // bytes of a field's path
+	observedKinds = 256     // kinds of all connections between two rounds of the learner
+	observedEach  = 32      // events of one kind between two rounds; further ones are not looked at
+	observedBytes = 8 << 20 // of all of them; what is larger alone is never looked at
 )
 
 // seenKind names what is learned together.
@@ -38,30 +40,52 @@ type seenKind struct{ connection, kind string }
 // what comes faster than it is learned is passed over.
 type observations struct {
 	mu      sync.Mutex
-	waiting map[seenKind][]map[string]any
+	waiting map[seenKind][]store.Event
+	bytes   int
 }
 
-func (o *observations) observe(connection string, e connectors.Event) {
+// observe takes an event as it is stored and as it was read again.
+func (o *observations) observe(stored store.Event, e connectors.Event) {
 	if e.Test || e.Polled { // what we found by asking says nothing of a template
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.waiting == nil {
-		o.waiting = map[seenKind][]map[string]any{}
+		o.waiting = map[seenKind][]store.Event{}
 	}
-	key := seenKind{connection, e.Kind}
-	if have, known := o.waiting[key]; len(have) < observedEach && (known || len(o.waiting) < observedKinds) {
-		o.waiting[key] = append(have, e.Data)
+	key, size := seenKind{stored.Connection, e.Kind}, len(stored.Body)+len(stored.Normal)
+	have, known := o.waiting[key]
+	if len(have) < observedEach && (known || len(o.waiting) < observedKinds) && o.bytes+size <= observedBytes {
+		o.waiting[key] = append(have, stored)
+		o.bytes += size
 	}
 }
 
-func (o *observations) take() map[seenKind][]map[string]any {
+func (o *observations) take() map[seenKind][]store.Event {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	taken := o.waiting
-	o.waiting = nil
+	o.waiting, o.bytes = nil, 0
 	return taken
+}
+
+// looks is an event as rules see it. Where the body can be read, it stands for the data, which was made of it and would
+// tell of each change a second time.
+func looks(e store.Event) (map[string]any, error) {
+	v, err := value(e)
+	if err != nil {
+		return nil, err
+	}
+	if list, ok := v["raw"].([]any); ok && len(list) == 1 { // of several, nobody knows which is this event's
+		v["raw"] = list[0]
+	}
+	if _, ok := v["raw"].(map[string]any); ok {
+		delete(v, "data")
+	} else {
+		delete(v, "raw")
+	}
+	return v, nil
 }
 
 // shapeLoop learns from what was planned, a round at a time.
@@ -74,10 +98,21 @@ func (g *Gateway) shapeLoop(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		for key, events := range g.shapes.take() {
-			if err := g.learnShape(ctx, key, events); err != nil && ctx.Err() == nil {
-				g.log.Error("learn what events look like", "connection", key.connection, "kind", key.kind, "error", err)
+		g.learnShapes(ctx)
+	}
+}
+
+// learnShapes learns from what was planned since the last round.
+func (g *Gateway) learnShapes(ctx context.Context) {
+	for key, observed := range g.shapes.take() {
+		events := make([]map[string]any, 0, len(observed))
+		for _, e := range observed {
+			if v, err := looks(e); err == nil { // planning reads the same, and says so
+				events = append(events, v)
 			}
+		}
+		if err := g.learnShape(ctx, key, events); err != nil && ctx.Err() == nil {
+			g.log.Error("learn what events look like", "connection", key.connection, "kind", key.kind, "error", err)
 		}
 	}
 }
@@ -129,7 +164,7 @@ func (g *Gateway) learnShape(ctx context.Context, key seenKind, events []map[str
 	return nil
 }
 
-// shape is what is known of the fields of an event's data, by path.
+// shape is what is known of the fields of an event, by path.
 type shape map[string]fieldShape
 
 // fieldShape is what is known of one field.
@@ -152,7 +187,7 @@ func (d drift) words(key seenKind) string {
 	if d.is != "" {
 		what = fmt.Sprintf("was of type %s in events of kind %s, and is of type %s in the latest", d.was, key.kind, d.is)
 	}
-	return fmt.Sprintf("%s: the field event.data.%s %s. Rules that read it may not do what they did. If nothing was meant to change, look at the template or the version of the tool; "+
+	return fmt.Sprintf("%s: the field event.%s %s. Rules that read it may not do what they did. If nothing was meant to change, look at the template or the version of the tool; "+
 		"if it was, close this notice, and what is sent now will be expected.", key.connection, d.path, what)
 }
 
@@ -170,7 +205,11 @@ func (s shape) clone() shape { return maps.Clone(s) }
 func (s shape) learnAll(events []map[string]any) (shape, []drift) {
 	last := map[string]drift{}
 	for _, data := range events {
-		for _, d := range s.learn(typesOf(data)) {
+		found := typesOf(data)
+		if len(found) == shapeFields { // which were cut off is chance
+			continue
+		}
+		for _, d := range s.learn(found) {
 			last[d.path] = d
 		}
 	}
@@ -196,7 +235,7 @@ func (s shape) learn(found map[string]string) (drifts []drift) {
 				drifts = append(drifts, d)
 			}
 			f.Seen = min(f.Seen+1, settledAfter)
-		case f.Optional || s.withinMissing(path, found):
+		case f.Optional || unread(path, found) || s.withinMissing(path, found):
 		case f.Seen < settledAfter:
 			f.Optional = true
 		default:
@@ -233,6 +272,12 @@ func (f *fieldShape) typed(kind string) (drift, bool) {
 	}
 }
 
+// unread tells whether a field is missing only because looks took the other of body and data.
+func unread(path string, found map[string]string) bool {
+	root, _, _ := strings.Cut(path, ".")
+	return (root == "raw" || root == "data") && found[root] == ""
+}
+
 // withinMissing tells whether a field is missing only because the object it was in is, which is told of that one.
 func (s shape) withinMissing(path string, found map[string]string) bool {
 	at := strings.LastIndexByte(path, '.')
@@ -243,7 +288,8 @@ func (s shape) withinMissing(path string, found map[string]string) bool {
 	return known && found[path[:at]] != "object"
 }
 
-// typesOf lists the fields of data by path with their types. What is null is not there.
+// typesOf lists the fields of an event by path with their types. What is null is not there. A text that holds a JSON
+// object, as senders of logs wrap what they pass on, is that object.
 func typesOf(data map[string]any) map[string]string {
 	found := map[string]string{}
 	addTypes(found, "", data, 1)
@@ -256,6 +302,7 @@ func addTypes(found map[string]string, under string, object map[string]any, dept
 		if len(path) > longestField || len(found) >= shapeFields {
 			continue
 		}
+		value = unwrapped(value)
 		kind := typeOf(value)
 		if kind == "" {
 			continue
@@ -265,6 +312,14 @@ func addTypes(found map[string]string, under string, object map[string]any, dept
 			addTypes(found, path+".", inner, depth+1)
 		}
 	}
+}
+
+func unwrapped(value any) any {
+	var object map[string]any
+	if text, ok := value.(string); ok && strings.HasPrefix(strings.TrimSpace(text), "{") && json.Unmarshal([]byte(text), &object) == nil {
+		return object
+	}
+	return value
 }
 
 func typeOf(value any) string {

@@ -2,6 +2,9 @@ package gateway
 
 import (
 	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -115,9 +118,9 @@ func TestObservingPassesOverWhatComesTooFast(t *testing.T) {
 	t.Parallel()
 	var o observations
 	for i := range 1000 {
-		o.observe("a", connectors.Event{Kind: fmt.Sprint(i)})
-		o.observe("b", connectors.Event{Kind: "same"})
-		o.observe("c", connectors.Event{Kind: "tested", Test: true})
+		o.observe(store.Event{Connection: "a"}, connectors.Event{Kind: fmt.Sprint(i)})
+		o.observe(store.Event{Connection: "b"}, connectors.Event{Kind: "same"})
+		o.observe(store.Event{Connection: "c"}, connectors.Event{Kind: "tested", Test: true})
 	}
 	taken := o.take()
 	if len(taken) != observedKinds || len(taken[seenKind{"b", "same"}]) != observedEach || taken[seenKind{"c", "tested"}] != nil {
@@ -148,13 +151,13 @@ func TestAMissingFieldRaisesANoticeOnceUntilItIsClosed(t *testing.T) {
 		}
 		return list.Notices
 	}
-	learn(25, "a=text b=text")
+	learn(25, "data.a=text data.b=text")
 	if got := open(); len(got) != 0 {
 		t.Fatalf("notices of what is as always: %+v", got)
 	}
-	learn(3, "b=text")
+	learn(3, "data.b=text")
 	got := open()
-	if len(got) != 1 || got[0].Subject != "epm/access.requested/a" || got[0].Count != 3 || !strings.Contains(got[0].Text, "event.data.a was in every event") {
+	if len(got) != 1 || got[0].Subject != "epm/access.requested/data.a" || got[0].Count != 3 || !strings.Contains(got[0].Text, "event.data.a was in every event") {
 		t.Fatalf("notices are %+v, want one that counts three", got)
 	}
 	if records, err := g.store.RecordOfKind(t.Context(), "notice.raised"); err != nil || len(records) != 1 {
@@ -163,12 +166,12 @@ func TestAMissingFieldRaisesANoticeOnceUntilItIsClosed(t *testing.T) {
 	if _, err := g.CloseNotice(t.Context(), got[0].ID, "ana"); err != nil {
 		t.Fatal(err)
 	}
-	learn(25, "b=text")
+	learn(25, "data.b=text")
 	if got := open(); len(got) != 0 {
 		t.Errorf("it was closed, and yet there is %+v", got)
 	}
-	learn(1, "b=number")
-	learn(1, "b=text")
+	learn(1, "data.b=number")
+	learn(1, "data.b=text")
 	if got := open(); len(got) != 0 {
 		t.Errorf("it was as always again, and yet there is %+v", got)
 	}
@@ -198,5 +201,104 @@ func TestWhatLooksAsExpectedIsNotWritten(t *testing.T) {
 	}
 	if again := learn(); !again.UpdatedAt.Equal(last.UpdatedAt) || string(again.Fields) != string(last.Fields) {
 		t.Errorf("written again: %+v", again)
+	}
+}
+
+// What connectors bring to the type they declare, and what is not in an event's data, is seen to change all the same.
+func TestChangesOfTheBodyRaiseNotices(t *testing.T) {
+	t.Parallel()
+	const tool = `kind: Connection
+name: tool
+connector: webhook
+settings:
+  paths: {id: /id, kind: /event, request_id: /request/id, requester: {account: /request/user}, reason: /request/reason}
+  kinds: {request.created: access.requested}
+  data: {risk: {at: /request/risk, type: number}}
+inbound:
+  verify: {none: true}
+`
+	const findings = `kind: Connection
+name: findings
+connector: datatheorem
+inbound:
+  verify: {none: true}
+`
+	const wrapped = `kind: Connection
+name: wrapped
+connector: apono
+settings: {way: none}
+inbound:
+  verify: {none: true}
+`
+	for _, tt := range []struct {
+		connection, document, before, after string
+		want                                []string
+	}{
+		{
+			"tool", tool, `{"id":"%d","event":"request.created","request":{"id":"r-%[1]d","user":"ana","reason":"work","risk":1}}`,
+			`{"id":"%d","event":"request.created","request":{"id":7%[1]d,"login":"ana","risk":1}}`,
+			[]string{"raw.request.id", "raw.request.reason", "raw.request.user", "reason", "requester"},
+		},
+		{
+			"findings", findings,
+			`{"event":{"type":"API_SECURE__POLICY_VIOLATION_RESOLVED","version":1,"data":{"uuid":"v-%d","policy_violation_status":"RESOLVED","relevance":"IMPORTANT","policy_name":"Base"}},"time":1767603600}`,
+			`{"event":{"type":"API_SECURE__POLICY_VIOLATION_RESOLVED","version":1,"data":{"uuid":"v-%d","policy_violation_status":{"value":"RESOLVED"},"relevance":["IMPORTANT"],"policy_name":7}},"time":1767603600}`,
+			[]string{"raw.event.data.policy_name", "raw.event.data.policy_violation_status", "raw.event.data.relevance", "severity"},
+		},
+		{
+			"wrapped", wrapped, `{"message":"{\"event_type\":\"RequestApproved\",\"event_time\":\"1696263300\",\"data\":{\"id\":\"AP%d\",\"status\":\"x\"}}"}`,
+			`{"message":"{\"event_type\":\"RequestApproved\",\"event_time\":\"1696263300\",\"data\":{\"id\":\"AP%d\",\"status\":5}}"}`,
+			[]string{"raw.message.data.status"},
+		},
+	} {
+		t.Run(tt.connection, func(t *testing.T) {
+			t.Parallel()
+			g := newTimed(t, tt.document)
+			send := func(from, to int, body string) {
+				t.Helper()
+				for i := from; i < to; i++ {
+					r := connectors.Request{Method: http.MethodPost, URL: &url.URL{Path: "/in/" + tt.connection}, Body: fmt.Appendf(nil, body, i), Time: decidedAt, Header: http.Header{}}
+					r.Header.Set("Content-Type", "application/json")
+					if got, err := g.Accept(t.Context(), tt.connection, "", r); err != nil || got.Quarantined {
+						t.Fatalf("%s: got %+v, %v", r.Body, got, err)
+					}
+				}
+				for planned := 1; planned > 0; {
+					var err error
+					if planned, err = g.planSome(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				g.learnShapes(t.Context())
+			}
+			send(0, 25, tt.before)
+			if list, err := g.Notices(t.Context(), false); err != nil || len(list.Notices) != 0 {
+				t.Fatalf("notices of what is as always: %+v, %v", list, err)
+			}
+			send(25, 29, tt.after)
+			list, err := g.Notices(t.Context(), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, n := range list.Notices {
+				if n.Kind == noticeShape {
+					got = append(got, n.Subject[strings.LastIndexByte(n.Subject, '/')+1:])
+				}
+			}
+			slices.Sort(got)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("notices (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A body that cannot be read as it is shows its data, and is no change of what can.
+func TestABodyThatCannotBeReadIsNoDrift(t *testing.T) {
+	t.Parallel()
+	s := learned(20, "raw.a=text reason=text")
+	if _, drifts := s.learnAll([]map[string]any{dataOf("data.b=text reason=text"), dataOf("raw.a=text reason=text")}); len(drifts) != 0 {
+		t.Errorf("got %+v", drifts)
 	}
 }

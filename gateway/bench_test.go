@@ -3,11 +3,9 @@ package gateway_test
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"testing"
 	"time"
 
@@ -229,29 +227,4 @@ func BenchmarkRules(b *testing.B) {
 		}
 	}
 	b.ReportMetric(took[1].Seconds()/took[0].Seconds(), "x-one-rule")
-}
-
-// BenchmarkNormalise compares reading an EPM event with json.Unmarshal of the same bytes.
-func BenchmarkNormalise(b *testing.B) {
-	r := newRig(b, storetest.DSN(b, storetest.SQLite))
-	text := body("r-1")
-	var ratios []float64
-	for b.Loop() {
-		start := time.Now()
-		for range 20 {
-			if _, err := r.gateway.Receive(b.Context(), "epm", request(text)); err != nil {
-				b.Fatal(err)
-			}
-		}
-		between := time.Now()
-		for range 20 {
-			var v any
-			if err := json.Unmarshal(text, &v); err != nil {
-				b.Fatal(err)
-			}
-		}
-		ratios = append(ratios, between.Sub(start).Seconds()/time.Since(between).Seconds())
-	}
-	slices.Sort(ratios)
-	b.ReportMetric(ratios[len(ratios)/2], "x-unmarshal")
 }

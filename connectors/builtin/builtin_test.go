@@ -19,7 +19,7 @@ import (
 )
 
 // open opens a vendor's example settings.
-func open(t *testing.T, vendor string) connectors.Connector {
+func open(t testing.TB, vendor string) connectors.Connector {
 	t.Helper()
 	config := builtin.Vendors()[vendor]()
 	if err := yaml.NewDecoder(strings.NewReader(connectors.Example(config)), yaml.Strict()).Decode(config); err != nil && err != io.EOF {
@@ -48,6 +48,18 @@ func TestExamplesOpen(t *testing.T) {
 	}
 }
 
+// sent is the request a sample arrives with.
+func sent(vendor string, s connectors.Sample) connectors.Request {
+	header := s.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("Content-Type", cmp.Or(s.ContentType, "application/json"))
+	return connectors.Request{
+		Method: http.MethodPost, URL: &url.URL{Path: "/in/" + vendor, RawQuery: s.Query}, Header: header, Body: s.Body, Time: time.Now(),
+	}
+}
+
 // Every source offers samples, of every kind that its vendor documents, and each is received as what it says.
 func TestSamplesAreReceivedAsWhatTheySay(t *testing.T) {
 	t.Parallel()
@@ -61,20 +73,19 @@ func TestSamplesAreReceivedAsWhatTheySay(t *testing.T) {
 		if len(samples) == 0 {
 			t.Errorf("%s offers no sample", vendor)
 		}
+		for _, e := range connectors.Emits(c) {
+			// What is found by asking is never sent, and what is unknown looks like nothing in particular.
+			if e.Kind != connectors.ChangeMade && e.Kind != "unknown" && !slices.ContainsFunc(samples, func(s connectors.Sample) bool { return s.Kind == e.Kind }) {
+				t.Errorf("%s offers no sample of %s", vendor, e.Kind)
+			}
+		}
 		names := map[string]bool{}
 		for _, s := range samples {
 			if names[s.Name] || s.Name == "" {
 				t.Errorf("%s: two samples are named %q", vendor, s.Name)
 			}
 			names[s.Name] = true
-			header := s.Header.Clone()
-			if header == nil {
-				header = http.Header{}
-			}
-			header.Set("Content-Type", cmp.Or(s.ContentType, "application/json"))
-			got, err := receiver.Receive(t.Context(), connectors.Request{
-				Method: http.MethodPost, URL: &url.URL{Path: "/in/" + vendor, RawQuery: s.Query}, Header: header, Body: s.Body, Time: time.Now(),
-			})
+			got, err := receiver.Receive(t.Context(), sent(vendor, s))
 			if err != nil {
 				t.Errorf("%s, %s: %v", vendor, s.Name, err)
 				continue

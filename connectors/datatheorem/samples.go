@@ -23,6 +23,7 @@ func (c *connector) Samples() []connectors.Sample {
 		{Kind: connectors.AssetDiscovered, Name: "service_discovered"},
 		{Kind: connectors.FindingOpened, Name: "mobile_target_created"},
 		{Kind: connectors.Audit, Name: "user_login_failed"},
+		{Kind: connectors.Anomaly, Name: "protect_attack_blocked"},
 		{Kind: connectors.Test, Name: "connectivity_check"},
 	}
 	for i := range list {

@@ -22,6 +22,8 @@ func (c *check) epmSteps() []step {
 		{"access.requested", "Max, who may not decide, approves: refused, then Kim decides", c.wrongPerson},
 		{"access.requested", "Ana approves her own request: refused", c.requester},
 		{"access.approved", "somebody decides in EPM itself: the ticket is closed", c.decidedInConsole},
+		{"admin.approved", "somebody grants administrator rights in EPM itself: the ticket is closed", func() (string, error) { return c.adminInConsole(epmstandin.Approved, "Approved") }},
+		{"admin.denied", "somebody refuses administrator rights in EPM itself: the ticket is closed", func() (string, error) { return c.adminInConsole(epmstandin.Denied, "Declined") }},
 		{"access.requested", "the same event arrives twice: one ticket", c.duplicate},
 		{"access.requested", "the answer to create is lost: still one ticket", c.lostAnswer},
 		{"access.requested", "no ticket was opened twice so far", c.noTwins},
@@ -146,20 +148,34 @@ func (c *check) decidedInConsole() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := c.epm.DecideInConsole(id, epmstandin.Approved, "Root Admin"); err != nil {
+	return c.inConsole(id, issue.Key, epmstandin.Approved, "Approved")
+}
+
+func (c *check) adminInConsole(decision epmstandin.State, status string) (string, error) {
+	id := c.epm.RequestAdmin(maxAsksForRights)
+	issue, err := c.ticket(id)
+	if err != nil {
 		return "", err
 	}
-	err = c.until(func() error {
-		now, _ := c.jira.Issue(issue.Key)
-		if now.Status != "Approved" {
-			return fmt.Errorf("%s stands at %s, want Approved", issue.Key, now.Status)
+	return c.inConsole(id, issue.Key, decision, status)
+}
+
+// inConsole decides a request in EPM itself and waits until its ticket follows.
+func (c *check) inConsole(id, key string, decision epmstandin.State, status string) (string, error) {
+	if err := c.epm.DecideInConsole(id, decision, "Root Admin"); err != nil {
+		return "", err
+	}
+	err := c.until(func() error {
+		now, _ := c.jira.Issue(key)
+		if now.Status != status {
+			return fmt.Errorf("%s stands at %s, want %s", key, now.Status, status)
 		}
-		return c.comment(issue.Key, "Root Admin")
+		return c.comment(key, "Root Admin")
 	})
 	if err == nil {
 		err = c.silent(id)
 	}
-	return issue.Key + " follows, and nothing is posted back", err
+	return key + " follows, and nothing is posted back", err
 }
 
 func (c *check) duplicate() (string, error) {

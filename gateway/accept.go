@@ -92,8 +92,9 @@ func (g *Gateway) Accept(ctx context.Context, name, pathToken string, r connecto
 	return accepted, nil
 }
 
-// caseState is what a synchronous answer may tell: the decision on record, or that there is none yet. A decision that
-// was taken back, or ended without one, lets nobody through.
+// caseState is what a synchronous answer may tell: the decision on record, or that there is none yet. Only an approval
+// that was judged here, at a desk or by a policy's clock, lets somebody through: not one the source told of, for whoever
+// asks is the source, and not one that was taken back.
 func (g *Gateway) caseState(ctx context.Context, a Accepted) (connectors.CaseState, error) {
 	state := connectors.CaseState{EventID: a.Event, Outcome: connectors.Pending}
 	if a.caseID == "" {
@@ -115,6 +116,9 @@ func (g *Gateway) caseState(ctx context.Context, a Accepted) (connectors.CaseSta
 		return state, err
 	}
 	state.Outcome = connectors.Outcome(d.Outcome)
+	if state.Outcome == connectors.Approved && d.Origin != originDesk && d.Origin != originClock {
+		state.Outcome = connectors.Pending
+	}
 	if _, err := g.store.RevocationOf(ctx, a.caseID); err == nil {
 		state.Outcome = connectors.Denied
 	} else if !errors.Is(err, store.ErrNotFound) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -225,5 +226,32 @@ func TestEventIsSeenWithItsBody(t *testing.T) {
 	}
 	if _, err := value(store.Event{ID: "e-1", Normal: []byte("{")}); err == nil || !strings.Contains(err.Error(), "e-1") {
 		t.Errorf("got %v, want an error that names the event", err)
+	}
+}
+
+// Whoever may send to a connection may say that a request was approved. That opens no gate: only what was judged here does.
+func TestAnApprovalTheSourceTellsOfLetsNobodyThrough(t *testing.T) {
+	t.Parallel()
+	g := accepting(t, "kind: Connection\nname: gate\nconnector: apono\nsettings: {way: manual}\ninbound: {verify: {none: true}}\n")
+	post := func(kind, id string) Accepted {
+		t.Helper()
+		accepted, err := g.Accept(t.Context(), "gate", "", sent(fmt.Sprintf(`{"event_type":%q,"event_time":"1696263300","data":{"id":%q}}`, kind, id)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.planSome(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return accepted
+	}
+	for _, test := range []struct{ told, want string }{
+		{"RequestApproved", "pending"}, {"RequestRejected", "rejected"}, {"RequestExpired", "expired"},
+	} {
+		post("Manual", test.told)
+		post(test.told, test.told)
+		var answer struct{ Status string }
+		if err := json.Unmarshal(post("Manual", test.told).Response.Body, &answer); err != nil || answer.Status != test.want {
+			t.Errorf("after %s it is %q, %v; want %q", test.told, answer.Status, err, test.want)
+		}
 	}
 }

@@ -57,7 +57,7 @@ func (g *Gateway) Accept(ctx context.Context, name, pathToken string, r connecto
 		if c != nil && c.fault != nil {
 			return Accepted{}, &Refusal{Status: http.StatusServiceUnavailable, Text: "this connection is not usable at the moment", Cause: c.fault}
 		}
-		return Accepted{}, &Refusal{Status: http.StatusNotFound, Text: "there is no such connection"}
+		return Accepted{}, errGone
 	}
 	r, err := g.admit(ctx, c, pathToken, r)
 	if err != nil {
@@ -229,11 +229,15 @@ func value(e store.Event) (map[string]any, error) {
 	return v, nil
 }
 
-// storeArrivals stores what requests brought that arrived together; each request has receipts of its own.
-func storeArrivals(ctx context.Context, tx *store.Tx, requests [][]store.Arrival) ([][]store.Receipt, error) {
+// storeArrivals stores what requests brought that arrived together; each request has receipts of its own. A connection
+// that was deleted meanwhile takes nothing any more.
+func (g *Gateway) storeArrivals(ctx context.Context, tx *store.Tx, requests [][]store.Arrival) ([][]store.Receipt, error) {
 	all := requests[0]
 	if len(requests) > 1 {
 		all = slices.Concat(requests...)
+	}
+	if err := g.published(ctx, tx, senders(all)...); err != nil {
+		return nil, err
 	}
 	receipts, err := tx.Accept(ctx, all)
 	if err != nil {
@@ -245,6 +249,21 @@ func storeArrivals(ctx context.Context, tx *store.Tx, requests [][]store.Arrival
 		each[i], receipts = receipts[:len(r)], receipts[len(r):]
 	}
 	return each, nil
+}
+
+// senders names the connections that brought something, each once.
+func senders(arrivals []store.Arrival) []string {
+	var names []string
+	for _, a := range arrivals {
+		name := a.Event.Connection
+		if a.Quarantine != nil {
+			name = a.Quarantine.Connection
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 const wakePlan = "plan"

@@ -52,7 +52,7 @@ type Deleting struct {
 }
 
 // DeleteConnection deletes a connection. It is refused while cases are not closed or rules use it, unless these may go
-// too. What is owed to it is given up.
+// too. What is owed to it is given up, and its sender's tokens and made secrets end with it.
 func (g *Gateway) DeleteConnection(ctx context.Context, name string, may Deleting, who, why string) (Deletion, error) {
 	if err := g.reload(ctx); err != nil {
 		return Deletion{}, err
@@ -97,6 +97,9 @@ func (g *Gateway) DeleteConnection(ctx context.Context, name string, may Deletin
 		if err := g.deleteDocument(ctx, tx, doc.Kind, name, who, why, now); err != nil {
 			return err
 		}
+		if err := forgetSecrets(ctx, tx, name, now); err != nil {
+			return err
+		}
 		left, err := tx.UnfinishedCases(ctx, name, 1)
 		if err != nil {
 			return err
@@ -110,6 +113,35 @@ func (g *Gateway) DeleteConnection(ctx context.Context, name string, may Deletin
 		return d, err
 	}
 	return d, g.reload(ctx)
+}
+
+// errGone answers a request of a connection that is not published.
+var errGone = &Refusal{Status: http.StatusNotFound, Text: "there is no such connection"}
+
+// published fails with errGone where one of the connections is no longer published, whatever the caller has seen of it,
+// and keeps them published until the transaction ends.
+func (g *Gateway) published(ctx context.Context, tx *store.Tx, names ...string) error {
+	version, err := tx.HoldCatalogue(ctx)
+	if err != nil {
+		return err
+	}
+	c := g.catalogue()
+	for _, name := range names {
+		if c.version == version {
+			if c.connections[name] == nil {
+				return errGone
+			}
+			continue
+		}
+		d, err := tx.Document(ctx, kindConnection, name, 0)
+		if errors.Is(err, store.ErrNotFound) || err == nil && d.Deleted {
+			return errGone
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func atLeast(n int) string {

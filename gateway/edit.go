@@ -225,6 +225,9 @@ func (g *Gateway) takeBody(ctx context.Context, q store.Quarantined, body []byte
 	}
 	var out Replayed
 	err = g.store.InTx(ctx, func(tx *store.Tx) error {
+		if err := g.published(ctx, tx, q.Connection); err != nil {
+			return err
+		}
 		receipts, err := tx.Accept(ctx, arrivals)
 		if err != nil {
 			return err

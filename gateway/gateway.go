@@ -70,7 +70,7 @@ func New(ctx context.Context, o Options) (*Gateway, error) {
 		door:    newDoor(o.Store, o.Now),
 		working: map[string]context.CancelFunc{},
 	}
-	g.commits = newCommitter(o.Store, "events", storeArrivals)
+	g.commits = newCommitter(o.Store, "events", g.storeArrivals)
 	g.results = newCommitter(o.Store, "results", g.storeResults)
 	g.opener = opener{vendors: o.Vendors, vault: o.Vault, log: o.Log, now: o.Now, hashes: g.door.hashes, tokens: g.door.tokens}
 	g.opener.keep = func(connection string) connectors.Keeper {
@@ -108,6 +108,7 @@ func (g *Gateway) reload(ctx context.Context) error {
 	g.current.Store(fresh)
 	// Older rule versions were compiled against the tables and schemas of the old catalogue.
 	g.compiled.Clear()
+	g.door.tokens.forget()
 	return nil
 }
 

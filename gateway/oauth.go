@@ -68,6 +68,8 @@ const (
 	UnsupportedWay     = "unsupported_grant_type"
 )
 
+const wrongClient = "the client id or the client secret is wrong"
+
 // Token gives out an access token for /in/{connection}. The error is a *TokenRefusal, a *Refusal where the client is to
 // come back later, or an internal fault.
 func (g *Gateway) Token(ctx context.Context, r TokenRequest) (TokenAnswer, error) {
@@ -104,7 +106,7 @@ func (g *Gateway) Token(ctx context.Context, r TokenRequest) (TokenAnswer, error
 // token will be given for: the password's where there is one.
 func (g *Gateway) authenticate(ctx context.Context, c *connection, r TokenRequest) (used string, err error) {
 	stranger := func(why string) error {
-		return &TokenRefusal{Code: InvalidClient, Text: "the client id or the client secret is wrong", Cause: errors.New(why)}
+		return &TokenRefusal{Code: InvalidClient, Text: wrongClient, Cause: errors.New(why)}
 	}
 	if c == nil {
 		return "", stranger("no connection has this client id")
@@ -164,6 +166,9 @@ func (g *Gateway) issue(ctx context.Context, c *connection, r TokenRequest, used
 		IssuedAt: now, ExpiresAt: now.Add(TokenLife),
 	}
 	err := g.store.InTx(ctx, func(tx *store.Tx) error {
+		if err := g.published(ctx, tx, c.doc.Name); err != nil {
+			return err
+		}
 		if err := tx.AddToken(ctx, token); err != nil {
 			return err
 		}
@@ -177,6 +182,9 @@ func (g *Gateway) issue(ctx context.Context, c *connection, r TokenRequest, used
 			"client_id": r.ClientID, "way": r.Way, "credential": used, "peer": peerText(r.Peer), "expires_at": token.ExpiresAt.UTC(),
 		}})
 	})
+	if errors.Is(err, errGone) {
+		return TokenAnswer{}, &TokenRefusal{Code: InvalidClient, Text: wrongClient, Cause: errors.New(c.doc.Name + " was deleted")}
+	}
 	if err != nil {
 		return TokenAnswer{}, fmt.Errorf("issue token: %w", err)
 	}

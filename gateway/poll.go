@@ -59,6 +59,9 @@ func (w *worker) poll(ctx context.Context, conn *connection, now time.Time) erro
 		return nil
 	}
 	return w.g.store.InTx(ctx, func(tx *store.Tx) error {
+		if err := w.g.published(ctx, tx, w.name); err != nil {
+			return err
+		}
 		if _, err := tx.Accept(ctx, arrivals); err != nil {
 			return fmt.Errorf("accept what was polled: %w", err)
 		}

@@ -23,6 +23,9 @@ const (
 // noteChanges stores a desk's claims that tickets moved. The worker of the connection reads the tickets.
 func (g *Gateway) noteChanges(ctx context.Context, connection string, changes []connectors.Change) error {
 	err := g.store.InTx(ctx, func(tx *store.Tx) error {
+		if err := g.published(ctx, tx, connection); err != nil {
+			return err
+		}
 		for _, c := range changes {
 			if err := g.addChange(ctx, tx, connection, c, g.now()); err != nil {
 				return err

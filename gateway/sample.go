@@ -127,6 +127,9 @@ func (g *Gateway) sendSample(ctx context.Context, c *connection, s connectors.Sa
 	}
 	out := SentSample{Sample: s.Name, Kind: received.Events[0].Kind}
 	err = g.store.InTx(ctx, func(tx *store.Tx) error {
+		if err := g.published(ctx, tx, c.doc.Name); err != nil {
+			return err
+		}
 		receipts, err := tx.Accept(ctx, arrivals)
 		if err != nil {
 			return err

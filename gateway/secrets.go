@@ -163,7 +163,7 @@ func (g *Gateway) RevokeTokens(ctx context.Context, name, who, why string) (revo
 	return revoked, err
 }
 
-// forgetSecrets removes what a connection of this name had before it is made again.
+// forgetSecrets removes what only a connection itself may use: with it, and before one of its name is made again.
 func forgetSecrets(ctx context.Context, tx *store.Tx, name string, now time.Time) error {
 	if err := tx.DropClientSecrets(ctx, name); err != nil {
 		return err

@@ -62,6 +62,13 @@ func (t *Tx) raiseCatalogue(ctx context.Context) error {
 	return wrap("raise catalogue version", err)
 }
 
+// HoldCatalogue reads the catalogue's version, which stays what it is until the transaction ends. It comes before
+// everything else a transaction does, as it does for those who change documents.
+func (t *Tx) HoldCatalogue(ctx context.Context) (int64, error) {
+	v, err := one(ctx, t.Queries, single[int64], `SELECT version FROM catalogue`+t.engine.forShare)
+	return v, wrap("hold catalogue", err)
+}
+
 // CatalogueVersion changes whenever a document or somebody's accounts do.
 func (q Queries) CatalogueVersion(ctx context.Context) (int64, error) {
 	v, err := one(ctx, q, single[int64], `SELECT version FROM catalogue`)

@@ -122,7 +122,7 @@ func (w *worker) resolveDoubt(ctx context.Context, conn *connection, d store.Del
 	switch a.Kind {
 	case connectors.Create:
 		return w.lookForTicket(ctx, conn, d, a)
-	case connectors.Decide:
+	case connectors.Decide, connectors.Revoke:
 		return done, false, w.askSource(ctx, conn, a)
 	default:
 		return done, false, nil
@@ -157,20 +157,26 @@ var errAlready = errors.New("the source has the decision already")
 func (w *worker) askSource(ctx context.Context, conn *connection, a connectors.Action) error {
 	state, can, err := connectors.AskState(ctx, conn.connector, *a.Decision)
 	if !can || errors.Is(err, connectors.ErrUnsupported) || errors.Is(err, connectors.ErrNotFound) {
-		return nil // it cannot be asked: the decision is posted again, which says the same
+		return nil // it cannot be asked: the same is posted again, which says the same
 	}
 	if err != nil {
 		e := *connectors.AsError(err)
 		e.Sent = false
 		return &e
 	}
-	switch state.Outcome {
-	case a.Decision.Outcome:
+	return doubted(a, state.Outcome)
+}
+
+// doubted is what becomes of an action whose answer was lost, by what the source says of the request now: nil when the
+// action is to be repeated. A revocation has happened where nobody has the access any more, for whatever reason.
+func doubted(a connectors.Action, now connectors.Outcome) error {
+	switch {
+	case now == a.Decision.Outcome, a.Kind == connectors.Revoke && now == connectors.Expired:
 		return errAlready
-	case connectors.Pending, "":
+	case now == connectors.Pending, now == "", a.Kind == connectors.Revoke:
 		return nil
 	default:
-		return connectors.Permanently("the source says the request is %s already", state.Outcome)
+		return connectors.Permanently("the source says the request is %s already", now)
 	}
 }
 

@@ -1,0 +1,51 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+// knowing is a source that says one thing of every request.
+type knowing struct{ outcome connectors.Outcome }
+
+func (knowing) Ping(context.Context) error { return nil }
+
+func (k knowing) State(context.Context, connectors.Decision) (connectors.State, error) {
+	return connectors.State{Outcome: k.outcome}, nil
+}
+
+func TestSourceIsAskedBeforeItIsToldAgain(t *testing.T) {
+	t.Parallel()
+	const again, over, refused = "told again", "over", "refused"
+	for _, test := range []struct {
+		kind         connectors.ActionKind
+		wanted, says connectors.Outcome
+		want         string
+	}{
+		{connectors.Decide, connectors.Approved, connectors.Pending, again},
+		{connectors.Decide, connectors.Approved, connectors.Approved, over},
+		{connectors.Decide, connectors.Approved, connectors.Denied, refused},
+		{connectors.Decide, connectors.Denied, connectors.Expired, refused},
+		{connectors.Revoke, connectors.Denied, connectors.Approved, again},
+		{connectors.Revoke, connectors.Denied, connectors.Pending, again},
+		{connectors.Revoke, connectors.Denied, connectors.Denied, over},
+		{connectors.Revoke, connectors.Denied, connectors.Expired, over},
+	} {
+		a := connectors.Action{Kind: test.kind, Decision: &connectors.Decision{RequestID: "r-1", Outcome: test.wanted}}
+		_, settled, err := (&worker{}).resolveDoubt(t.Context(), &connection{connector: knowing{test.says}}, store.Delivery{InDoubt: true}, a)
+		got := refused
+		switch {
+		case err == nil && !settled:
+			got = again
+		case errors.Is(err, errAlready):
+			got = over
+		}
+		if got != test.want {
+			t.Errorf("%s, %s wanted, the source says %s: %s (%v), want %s", test.kind, test.wanted, test.says, got, err, test.want)
+		}
+	}
+}

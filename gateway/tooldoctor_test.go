@@ -90,7 +90,7 @@ func TestDocumentedToolsOpen(t *testing.T) {
 	}
 	for name, wants := range map[string][]string{
 		"epm": {"decide", "state", "sample"}, "apono": {"decide", "revoke", "state", "poll"}, "apono-gate": {"decide"},
-		"datatheorem": {"decide", "state", "poll"}, "elimity": {"decide", "state", "poll"}, "tool": {"decide", "state"},
+		"datatheorem": {"decide", "state", "poll"}, "elimity": {"decide", "poll"}, "tool": {"decide", "state"},
 	} {
 		for _, want := range wants {
 			if !slices.Contains(can[name], want) {

@@ -13,8 +13,8 @@
 //
 // Elimity documents no call that reports a change request's fate. Where the settings name a custom source made for it,
 // decisions are written into that source's connector log, which is a journal to read and changes nothing; without one
-// they stand in the record alone, and the ticket says so. Where the settings hold an API token, State and Poll tell
-// whether a change has taken effect.
+// they stand in the record alone, and the ticket says so. Where the settings hold an API token, Poll tells whether a
+// change has taken effect. That says nothing of the journal, whose log cannot be read: there is no State to ask for.
 //
 // Read config.go for the settings and what they rest on, receive.go for how a body becomes events, change.go for the
 // objects in it, identity.go for what makes two of them the same, fields.go for what an event may hold, journal.go,
@@ -41,15 +41,14 @@ type connector struct {
 type checking struct{ *connector }
 
 var (
-	_ connectors.Receiver    = (*connector)(nil)
-	_ connectors.Decider     = (*connector)(nil)
-	_ connectors.StateReader = (*connector)(nil)
-	_ connectors.Poller      = (*checking)(nil)
-	_ connectors.Follower    = (*checking)(nil)
-	_ connectors.Emitter     = (*connector)(nil)
-	_ connectors.Identifier  = (*connector)(nil)
-	_ connectors.Signer      = (*connector)(nil)
-	_ connectors.Marker      = (*connector)(nil)
+	_ connectors.Receiver   = (*connector)(nil)
+	_ connectors.Decider    = (*connector)(nil)
+	_ connectors.Poller     = (*checking)(nil)
+	_ connectors.Follower   = (*checking)(nil)
+	_ connectors.Emitter    = (*connector)(nil)
+	_ connectors.Identifier = (*connector)(nil)
+	_ connectors.Signer     = (*connector)(nil)
+	_ connectors.Marker     = (*connector)(nil)
 )
 
 // Ping reads the list of sources with the API token and the journal source's schema with its token, as far as they are

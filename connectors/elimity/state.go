@@ -15,37 +15,6 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
-// State tells whether a change that was approved has taken effect: Approved when the data shows it, Pending when it
-// does not, or when a source it touches was not reloaded since the decision and so cannot show it yet. At is then the
-// time of the reload. A review as a whole and a change that was denied leave nothing to look for.
-func (c *connector) State(ctx context.Context, d connectors.Decision) (connectors.State, error) {
-	const name = "look for effect"
-	switch {
-	case c.asking == nil:
-		return connectors.State{}, connectors.Permanently("%s: settings.check is empty: %w", name, connectors.ErrUnsupported)
-	case d.Outcome == connectors.Denied:
-		return connectors.State{}, connectors.Permanently("%s: a change that was denied has none: %w", name, connectors.ErrUnsupported)
-	case d.IDs[fieldEffect] == "":
-		return connectors.State{}, connectors.Permanently("%s: only single changes have one: %w", name, connectors.ErrUnsupported)
-	}
-	wanted, err := readEffect(d.IDs[fieldEffect])
-	if err != nil {
-		return connectors.State{}, err
-	}
-	sources, err := c.sources(ctx)
-	if err != nil {
-		return connectors.State{}, err
-	}
-	at, there, err := c.taken(ctx, sources, wanted, d.At)
-	if err != nil {
-		return connectors.State{}, err
-	}
-	if !there {
-		return connectors.State{Outcome: connectors.Pending}, nil
-	}
-	return connectors.State{Outcome: connectors.Approved, At: at}, nil
-}
-
 // taken tells whether an effect is there in data that was reloaded after a time, and when that was.
 func (c *connector) taken(ctx context.Context, sources []sourceInfo, wanted effect, after time.Time) (at time.Time, there bool, err error) {
 	at, err = reloaded(sources, wanted)

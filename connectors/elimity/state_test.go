@@ -2,7 +2,6 @@ package elimity
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -78,14 +77,26 @@ func (x *stage) asked(t *testing.T) []connectors.Decision {
 
 func (x *stage) outcome(t *testing.T, d connectors.Decision) connectors.Outcome {
 	t.Helper()
-	s, ok, err := connectors.AskState(t.Context(), x.k, d)
-	if !ok || err != nil {
-		t.Fatalf("state: %v, %v", ok, err)
+	found, err := poll(t, x.k, d)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := s.At.IsZero(); got != (s.Outcome == connectors.Pending) {
-		t.Errorf("state %+v", s)
+	if len(found) == 0 {
+		return connectors.Pending
 	}
-	return s.Outcome
+	if found[0].Time.IsZero() {
+		t.Errorf("found %+v", found[0])
+	}
+	return connectors.Approved
+}
+
+func poll(t *testing.T, k connectors.Connector, d connectors.Decision) ([]connectors.Event, error) {
+	t.Helper()
+	poller, _, ok := connectors.AsPoller(k)
+	if !ok {
+		t.Fatal("it cannot be polled")
+	}
+	return poller.Poll(t.Context(), []connectors.Decision{d})
 }
 
 func (x *stage) reload(t *testing.T, ids ...int64) {
@@ -97,7 +108,7 @@ func (x *stage) reload(t *testing.T, ids ...int64) {
 	}
 }
 
-func TestStateTellsWhetherAChangeHasTakenEffect(t *testing.T) {
+func TestPollTellsWhetherAChangeHasTakenEffect(t *testing.T) {
 	t.Parallel()
 	cem := elimitystandin.Entity{ID: "u-7", Name: "Cem", SourceID: 4, SourceName: "HR", Type: "person"}
 	for _, directed := range []bool{false, true} {
@@ -220,38 +231,29 @@ func TestValuesAreComparedByTheirType(t *testing.T) {
 	}
 }
 
-func TestStateSaysWhatItCannotTell(t *testing.T) {
+func TestPollSaysWhatItCannotTell(t *testing.T) {
 	t.Parallel()
 	const removal = `{"do":"remove","entity":{"source":4,"type":"person","id":"u-2"}}`
 	x := newStage(t, elimitystandin.Options{}, checkSettings)
-	ask := func(k connectors.Connector, effect string, outcome connectors.Outcome) error {
-		_, _, err := connectors.AskState(t.Context(), k, connectors.Decision{RequestID: "elm-1", IDs: map[string]string{"effect": effect}, Outcome: outcome})
+	ask := func(k connectors.Connector, effect string) error {
+		_, err := poll(t, k, connectors.Decision{RequestID: "elm-1", IDs: map[string]string{"effect": effect}, Outcome: connectors.Approved})
 		return err
 	}
-	for _, tt := range []struct {
-		name, effect string
-		k            connectors.Connector
-		outcome      connectors.Outcome
-		unsupported  bool
-		words        string
-	}{
-		{"without a token", removal, mustOpen(t, ""), connectors.Approved, true, "settings.check"},
-		{"denied", removal, x.k, connectors.Denied, true, "denied"},
-		{"a review", "", x.k, connectors.Approved, true, "single changes"},
-		{"nonsense", "{", x.k, connectors.Approved, false, "does not say what was changed"},
-		{"something else", `{"do":"merge","entity":{"source":4,"type":"person","id":"u-2"}}`, x.k, connectors.Approved, false, "does not say what was changed"},
-		{"half a link", `{"do":"link","entity":{"source":4,"type":"person","id":"u-2"}}`, x.k, connectors.Approved, false, "does not say what was changed"},
-		{"a source that is no whole number", strings.Replace(removal, "4", "4.5", 1), x.k, connectors.Approved, false, "no whole number"},
-		{"a source the token may not see", strings.Replace(removal, "4", "77", 1), x.k, connectors.Approved, false, "source 77"},
-		{"a value that cannot be compared", `{"do":"assign","entity":{"source":4,"type":"person","id":"u-1"},"attribute":"department","value_type":"string","value":5}`, x.k, connectors.Approved, false, "cannot be compared"},
+	for _, tt := range []struct{ name, effect, words string }{
+		{"nonsense", "{", "does not say what was changed"},
+		{"something else", `{"do":"merge","entity":{"source":4,"type":"person","id":"u-2"}}`, "does not say what was changed"},
+		{"half a link", `{"do":"link","entity":{"source":4,"type":"person","id":"u-2"}}`, "does not say what was changed"},
+		{"a source that is no whole number", strings.Replace(removal, "4", "4.5", 1), "no whole number"},
+		{"a source the token may not see", strings.Replace(removal, "4", "77", 1), "source 77"},
+		{"a value that cannot be compared", `{"do":"assign","entity":{"source":4,"type":"person","id":"u-1"},"attribute":"department","value_type":"string","value":5}`, "cannot be compared"},
 	} {
-		err := ask(tt.k, tt.effect, tt.outcome)
-		if err == nil || connectors.AsError(err).Kind != connectors.Permanent || errors.Is(err, connectors.ErrUnsupported) != tt.unsupported || !strings.Contains(err.Error(), tt.words) {
+		err := ask(x.k, tt.effect)
+		if err == nil || connectors.AsError(err).Kind != connectors.Permanent || !strings.Contains(err.Error(), tt.words) {
 			t.Errorf("%s: got %v", tt.name, err)
 		}
 	}
 	other := mustOpen(t, "base_url: "+x.url+"\ncheck: {token_id: bridge, token_secret: {value: canary-secret}, condition: idIn}")
-	if err := ask(other, removal, connectors.Approved); err == nil || !strings.Contains(err.Error(), "settings.check.condition") {
+	if err := ask(other, removal); err == nil || !strings.Contains(err.Error(), "settings.check.condition") {
 		t.Errorf("a condition the server does not know: %v", err)
 	}
 }
@@ -270,9 +272,9 @@ func TestAnswersThatAreNotToTheQuestionAreErrors(t *testing.T) {
 			_, _ = w.Write([]byte(answer))
 		}))
 		k := mustOpen(t, "base_url: "+server.URL+"\n"+checkSettings)
-		s, _, err := connectors.AskState(t.Context(), k, connectors.Decision{IDs: map[string]string{"effect": `{"do":"remove","entity":{"source":4,"type":"person","id":"u-2"}}`}})
+		found, err := poll(t, k, connectors.Decision{IDs: map[string]string{"effect": `{"do":"remove","entity":{"source":4,"type":"person","id":"u-2"}}`}})
 		if err == nil {
-			t.Errorf("%s: got %+v, want an error", answer, s)
+			t.Errorf("%s: got %+v, want an error", answer, found)
 		}
 		server.Close()
 	}

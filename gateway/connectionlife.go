@@ -38,6 +38,7 @@ type ConnectionView struct {
 	Dead       int64     `json:"dead"`
 	Quarantine int64     `json:"quarantine"`
 	Unplanned  int64     `json:"unplanned"`
+	Unrouted   int64     `json:"unrouted"` // events it sent that no rule wanted; they are kept
 	Can        []string  `json:"can,omitempty"`
 	Unverified []string  `json:"unverified,omitempty"` // settings in use that rest on no documented fact
 
@@ -90,7 +91,7 @@ func (g *Gateway) Connection(ctx context.Context, name string) (ConnectionView, 
 func (c *connection) view(w store.Workload, healths []store.Health) ConnectionView {
 	v := ConnectionView{
 		Name: c.doc.Name, Connector: c.doc.Connector, State: c.doc.State, Tenant: c.doc.Tenant, Health: healthWell,
-		Pending: w.Pending, Running: w.Running, Dead: w.Dead, Quarantine: w.Quarantine, Unplanned: w.Unplanned,
+		Pending: w.Pending, Running: w.Running, Dead: w.Dead, Quarantine: w.Quarantine, Unplanned: w.Unplanned, Unrouted: w.Unrouted,
 	}
 	if at := slices.IndexFunc(healths, func(h store.Health) bool { return h.Connection == v.Name }); at >= 0 {
 		v.Health, v.Reason, v.Since = healths[at].State, healths[at].Reason, healths[at].Since

@@ -206,6 +206,9 @@ func (g *Gateway) examine(ctx context.Context, r *Report, v ConnectionView, call
 	if v.Quarantine > 0 {
 		r.add(about, Look, "%s not understood and in quarantine: drawbridge replay lists them", several(v.Quarantine, "body is", "bodies are"))
 	}
+	if v.Unrouted > 0 {
+		r.add(about, Note, "%s kept that no rule wanted", several(v.Unrouted, "event is", "events are"))
+	}
 	for _, text := range v.Unverified {
 		r.add(about, Note, "unverified: %s", text)
 	}

@@ -106,3 +106,23 @@ func TestDoctorNoticesARecordThatWasChanged(t *testing.T) {
 		t.Errorf("found %+v, %v", r, err)
 	}
 }
+
+func TestEventsNoRuleWantedAreCounted(t *testing.T) {
+	t.Parallel()
+	g := accepting(t, epmConnection)
+	for _, id := range []string{"r-1", "r-2"} {
+		if _, err := g.Accept(t.Context(), "epm", "", sent(strings.Replace(body, "r-1", id, 1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := g.planSome(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := g.Connection(t.Context(), "epm"); err != nil || v.Unrouted != 2 {
+		t.Errorf("it is %+v, %v; want 2 unrouted", v, err)
+	}
+	r, err := g.Doctor(t.Context(), "")
+	if err != nil || !found(r, "Connection/epm", Note, "2 events are kept that no rule wanted") {
+		t.Errorf("doctor says %+v, %v", r.Findings, err)
+	}
+}

@@ -107,11 +107,20 @@ func TestWorkloadCountsWhatIsUnderWay(t *testing.T) {
 			_, err := tx.Accept(t.Context(), []store.Arrival{{Quarantine: &store.Quarantined{Connection: "jira", Reason: "odd", ReceivedAt: start}}})
 			return err
 		})
+		in(t, s, func(tx *store.Tx) error {
+			unwanted, test := event("u-1", ""), event("u-2", "")
+			for _, a := range []*store.Arrival{&unwanted, &test} {
+				a.Event.Connection, a.Event.State = "jira", store.EventUnrouted
+			}
+			test.Event.Test = true
+			_, err := tx.Accept(t.Context(), []store.Arrival{unwanted, test})
+			return err
+		})
 		all, err := s.Workloads(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		same(t, "workload", all["jira"], store.Workload{Connection: "jira", Pending: 2, Dead: 1, Quarantine: 1})
+		same(t, "workload", all["jira"], store.Workload{Connection: "jira", Pending: 2, Dead: 1, Quarantine: 1, Unrouted: 1})
 		if all["other"].Pending != 1 {
 			t.Errorf("other = %+v", all["other"])
 		}

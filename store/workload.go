@@ -10,6 +10,7 @@ type Workload struct {
 	Dead       int64
 	Quarantine int64 // bodies that wait
 	Unplanned  int64 // events accepted and not planned yet
+	Unrouted   int64 // events kept that no rule wanted, tests left out
 }
 
 // Workloads counts what is under way, by connection; those with nothing are left out.
@@ -22,7 +23,8 @@ func (q Queries) Workloads(ctx context.Context) (map[string]Workload, error) {
 		SELECT connection, state, COUNT(*) FROM deliveries
 			WHERE state IN ('pending', 'running', 'dead') AND mode = 'live' GROUP BY connection, state
 		UNION ALL SELECT connection, 'quarantine', COUNT(*) FROM quarantine WHERE state = 'waiting' GROUP BY connection
-		UNION ALL SELECT connection, 'unplanned', COUNT(*) FROM events WHERE state = 'accepted' GROUP BY connection`)
+		UNION ALL SELECT connection, 'unplanned', COUNT(*) FROM events WHERE state = 'accepted' GROUP BY connection
+		UNION ALL SELECT connection, 'unrouted', COUNT(*) FROM events WHERE state = 'unrouted' AND test = 0 GROUP BY connection`)
 	if err != nil {
 		return nil, wrap("count work", err)
 	}
@@ -41,6 +43,8 @@ func (q Queries) Workloads(ctx context.Context) (map[string]Workload, error) {
 			w.Quarantine = r.n
 		case "unplanned":
 			w.Unplanned = r.n
+		case EventUnrouted:
+			w.Unrouted = r.n
 		}
 		found[r.connection] = w
 	}

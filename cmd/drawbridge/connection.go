@@ -51,13 +51,13 @@ func printConnections(w io.Writer, list []gateway.ConnectionView) error {
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tCONNECTOR\tSTATE\tHEALTH\tPENDING\tDEAD\tQUARANTINE")
+	fmt.Fprintln(t, "NAME\tCONNECTOR\tSTATE\tHEALTH\tPENDING\tDEAD\tQUARANTINE\tUNROUTED")
 	for _, v := range list {
 		state, health, connector := v.State, v.Health, v.Connector
 		if v.Fault != "" {
 			state, health, connector = "at fault", "-", "-"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\n", v.Name, connector, state, health, v.Pending+v.Running, v.Dead, v.Quarantine)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\n", v.Name, connector, state, health, v.Pending+v.Running, v.Dead, v.Quarantine, v.Unrouted)
 	}
 	return t.Flush()
 }

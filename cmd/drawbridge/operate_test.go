@@ -116,7 +116,7 @@ func TestOperatingFromTheCommandLine(t *testing.T) {
 	}
 	p.fine("apply", "-f", "docs", "--yes")
 	list := p.fine("connection", "list")
-	wantList := "NAME  CONNECTOR  STATE   HEALTH  PENDING  DEAD  QUARANTINE\nepm   epm        active  well    0        0     0\njira  jira       active  well    0        0     0\n"
+	wantList := "NAME  CONNECTOR  STATE   HEALTH  PENDING  DEAD  QUARANTINE  UNROUTED\nepm   epm        active  well    0        0     0           0\njira  jira       active  well    0        0     0           0\n"
 	if list != wantList {
 		t.Errorf("listed\n%s", list)
 	}

@@ -46,6 +46,7 @@ CREATE TABLE events (
     edited       INTEGER NOT NULL CHECK (edited IN (0, 1))
 ) STRICT;
 CREATE INDEX events_unplanned ON events (seq) WHERE state = 'accepted';
+CREATE INDEX events_unrouted ON events (connection) WHERE state = 'unrouted' AND test = 0;
 CREATE INDEX events_case ON events (case_id, state, seq);
 
 -- Outlives its event: what was seen once is known for as long as a source may repeat it.

@@ -30,7 +30,7 @@ func (c *connector) Fetch(ctx context.Context, ref connectors.Ref) (connectors.S
 	var p project
 	i.field("project", &p)
 	if p.Type == serviceDesk {
-		if out.Approvals, err = c.approvals(ctx, out.Ref, me); err != nil {
+		if out.Approvals, err = c.approvals(ctx, i, me); err != nil {
 			return connectors.Snapshot{}, unsent(err)
 		}
 	}

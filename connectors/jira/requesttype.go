@@ -2,6 +2,7 @@ package jira
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,6 +17,19 @@ type requestType struct{ ID, Name string }
 
 // isRequestType tells whether a field is the one for the request type, whatever its id.
 func (s fieldSchema) isRequestType() bool { return strings.HasSuffix(s.Custom, ":vp-origin") }
+
+// isRequest tells whether a ticket has a request type, in whatever field.
+func (i issue) isRequest() bool {
+	for _, raw := range i.Fields {
+		var value struct {
+			Type json.RawMessage `json:"requestType"`
+		}
+		if json.Unmarshal(raw, &value) == nil && len(value.Type) > 0 && string(value.Type) != "null" {
+			return true
+		}
+	}
+	return false
+}
 
 // requestTypes returns fields with request types that are given by name in place of their ids, which is what Jira takes.
 func (c *connector) requestTypes(ctx context.Context, project string, fields map[string]any, meta map[string]fieldMeta) (map[string]any, error) {

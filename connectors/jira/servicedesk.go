@@ -87,10 +87,10 @@ func (c *connector) agentComment(ctx context.Context, ref connectors.Ref, n conn
 	return connectors.Permanently("comment: Jira would make an internal note public; it was taken back. Give the ticket a request type")
 }
 
-// approvals reads the service desk's own approvals, in the order they were asked for. A ticket that is no request has
-// none.
-func (c *connector) approvals(ctx context.Context, ref connectors.Ref, me self) ([]connectors.Approval, error) {
-	h, err := handle(ref)
+// approvals reads the service desk's own approvals of a ticket, in the order they were asked for. A ticket that is no
+// request has none.
+func (c *connector) approvals(ctx context.Context, i issue, me self) ([]connectors.Approval, error) {
+	h, err := handle(c.ref(i.ID, i.Key))
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (c *connector) approvals(ctx context.Context, ref connectors.Ref, me self) 
 		}
 		err := c.get(ctx, "read approvals", fmt.Sprintf("%srequest/%s/approval?start=%d&limit=50", deskAPI, h, start), &page)
 		if errors.Is(err, connectors.ErrNotFound) {
-			return nil, nil
+			return nil, c.noRequest(ctx, i, h)
 		}
 		if err != nil {
 			return nil, err
@@ -113,6 +113,20 @@ func (c *connector) approvals(ctx context.Context, ref connectors.Ref, me self) 
 			return ordered(asked, me), nil
 		}
 	}
+}
+
+// noRequest makes sure that a ticket without approvals is no request. Jira answers 404 as well where the account may not
+// see the request, or where something in front of Jira does not know the address. Were that taken for a ticket without
+// approvals, a status would count in their place.
+func (c *connector) noRequest(ctx context.Context, i issue, h string) error {
+	err := c.get(ctx, "read request", deskAPI+"request/"+h, nil)
+	if err != nil && !errors.Is(err, connectors.ErrNotFound) {
+		return err
+	}
+	if err == nil || i.isRequest() {
+		return temporarily("read approvals: Jira finds none, not even an empty list, but the ticket is a request; the account may have to be an agent of the service project")
+	}
+	return nil
 }
 
 // ordered are the votes of approvals in the order those were asked for.

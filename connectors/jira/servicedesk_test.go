@@ -53,3 +53,41 @@ func TestServiceDeskApprovalsAreReported(t *testing.T) {
 		t.Errorf("approvals %+v, want lee's final approval", s.Approvals)
 	}
 }
+
+func TestApprovalsThatAreNotFoundAreNoneOnlyWhereTheTicketIsNoRequest(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name   string
+		fields map[string]any
+		hidden bool // the request is not found either
+		fails  bool
+	}{
+		{"the request is there", nil, false, true},
+		{"it has a request type", map[string]any{"customfield_10010": "Get access"}, true, true},
+		{"an agent's ticket", nil, true, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			deployments(t, func(t *testing.T, w *world) {
+				ref, err := w.Create(t.Context(), "k1", connectors.Ticket{Project: "DESK", Type: "Service Request", Summary: "s", Fields: tc.fields})
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.jira.FailOn("approvals", 1, 404, nil)
+				if tc.hidden {
+					w.jira.FailOn("request", 1, 404, nil)
+				}
+				s, err := w.Fetch(t.Context(), ref)
+				if !tc.fails {
+					if err != nil || len(s.Approvals) != 0 {
+						t.Errorf("fetch = %+v, %v, want no approvals", s.Approvals, err)
+					}
+					return
+				}
+				if e := connectors.AsError(err); err == nil || e.Kind != connectors.Temporary || e.Sent {
+					t.Errorf("fetch = %+v, %v, want a failure to be tried again", s.Approvals, err)
+				}
+			})
+		})
+	}
+}

@@ -156,11 +156,11 @@ func (c *connector) placeRequest(ctx context.Context, key string, item int64, t 
 	for _, id := range slices.Sorted(maps.Keys(t.Fields)) {
 		switch id {
 		case "email", "requested_for":
-			order[id] = t.Fields[id]
+			order[id] = freshworks.Clean(t.Fields[id], freshworks.MaxText)
 		case c.conf.ItemKeyField:
 			return freshworks.Ticket{}, connectors.Permanently("place request: field %s holds our key and is not a rule's to set", id)
 		default:
-			custom[id] = t.Fields[id]
+			custom[id] = freshworks.Clean(t.Fields[id], freshworks.MaxText)
 		}
 	}
 	if order["email"] == nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshservice/freshservicestandin"
+	"github.com/drawbridge-itsm/drawbridge/connectors/freshworks"
 )
 
 // Every request that is made, as it is sent.
@@ -44,6 +45,26 @@ func TestRequests(t *testing.T) {
 	_, _, err = w.Watch(t.Context(), cursor, []connectors.Ref{order, change})
 	connectortest.Must(t, err)
 	connectortest.Golden(t, "watch", w.tape.Take())
+}
+
+func TestTextsOfAServiceRequestAreCutAndCleaned(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, freshservicestandin.Options{})
+	w.tape.take()
+	order := serviceOrder()
+	order.Fields = map[string]any{"tool": "Setup\x00 \u202eTool " + strings.Repeat("é", freshworks.MaxText), "parts": []any{map[string]any{"name": "a\x00b"}}, "requested_for": "ana\x00@corp.example"}
+	_, _ = w.Create(t.Context(), "k1", order) // what the stand-in says of it does not matter here
+	sent := w.tape.take()
+	for _, bad := range []string{`\u0000`, `\u202e`, "\u202e", strings.Repeat("é", freshworks.MaxText)} {
+		if strings.Contains(sent, bad) {
+			t.Errorf("the order was sent with %.20q", bad)
+		}
+	}
+	for _, good := range []string{`"Setup Tool é`, `é…"`, `"ab"`, `"ana@corp.example"`} {
+		if !strings.Contains(sent, good) {
+			t.Errorf("the order was sent without %s: %.2000s", good, sent)
+		}
+	}
 }
 
 func TestSnapshot(t *testing.T) {

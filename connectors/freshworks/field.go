@@ -16,7 +16,7 @@ import (
 // Limits; the vendor publishes none of them.
 const (
 	maxSubject = 255
-	maxText    = 60000
+	MaxText    = 60000 // of a description, and of a field whose form is not known
 	maxLine    = 255
 	maxTag     = 32
 )
@@ -109,7 +109,7 @@ func (d *Desk) Body(ctx context.Context, k Kind, t connectors.Ticket, keyField s
 		out["subject"] = markdown.Line(t.Summary, maxSubject)
 	}
 	if strings.TrimSpace(t.Description) != "" {
-		out["description"] = markdown.Parse(t.Description).HTML(maxText)
+		out["description"] = markdown.Parse(t.Description).HTML(MaxText)
 	}
 	if t.Priority != "" {
 		n, err := PriorityNumber(t.Priority)
@@ -125,7 +125,7 @@ func (d *Desk) Body(ctx context.Context, k Kind, t connectors.Ticket, keyField s
 		case slices.Contains(own, id) || id == AnswerField || id == ReasonField || keyField != "" && id == keyField:
 			faults = append(faults, fmt.Errorf("field %s is not set as a field", shown))
 		case slices.Contains(k.Standard, id):
-			out[id] = clean(t.Fields[id], maxText)
+			out[id] = Clean(t.Fields[id], MaxText)
 		default:
 			f, err := d.customField(ctx, k, id)
 			if err != nil {
@@ -137,9 +137,9 @@ func (d *Desk) Body(ctx context.Context, k Kind, t connectors.Ticket, keyField s
 			}
 			limit := maxLine
 			if strings.Contains(f.kind(), "paragraph") {
-				limit = maxText
+				limit = MaxText
 			}
-			custom[id] = clean(t.Fields[id], limit)
+			custom[id] = Clean(t.Fields[id], limit)
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
@@ -164,8 +164,8 @@ func (d *Desk) customField(ctx context.Context, k Kind, id string) (*Field, erro
 	return nil, nil
 }
 
-// clean is a value with its texts cut and without what no desk should show.
-func clean(v any, limit int) any {
+// Clean is a value with its texts cut to a limit and without what no desk should show.
+func Clean(v any, limit int) any {
 	switch v := v.(type) {
 	case string:
 		return cut(v, limit)
@@ -178,7 +178,13 @@ func clean(v any, limit int) any {
 	case []any:
 		out := make([]any, 0, len(v))
 		for _, one := range v {
-			out = append(out, clean(one, limit))
+			out = append(out, Clean(one, limit))
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for id, one := range v {
+			out[id] = Clean(one, limit)
 		}
 		return out
 	default:

@@ -95,6 +95,35 @@ func TestNothingAnEventHoldsBecomesASearchOrMarkup(t *testing.T) {
 	}
 }
 
+func TestValuesInTheDesksOwnShapeHoldNoMarkup(t *testing.T) {
+	t.Parallel()
+	const script, text = "<script>alert(1)</script>\x00", "&lt;script&gt;alert(1)&lt;/script&gt;"
+	got, err := (&connector{}).body(connectors.Ticket{Fields: map[string]any{
+		"resolution":          map[string]any{"content": script, "add_to_linked_requests": true},
+		"assets":              []any{map[string]any{"name": "R&D " + script}, 7.0},
+		"email_ids_to_notify": []string{script},
+		"site":                map[string]any{"name": script},
+		"udf_ref1":            map[string]any{"name": script},
+		"scheduled_text":      script + strings.Repeat("x", maxValue),
+	}})
+	must(t, err)
+	long, _ := got["scheduled_text"].(string)
+	if !strings.HasPrefix(long, text) || !strings.HasSuffix(long, "…") {
+		t.Errorf("a text is sent as %.60q, want it cut and without markup", long)
+	}
+	delete(got, "scheduled_text")
+	want := map[string]any{
+		"resolution":          map[string]any{"content": text, "add_to_linked_requests": true},
+		"assets":              []any{map[string]any{"name": "R&D " + text}, 7.0},
+		"email_ids_to_notify": []any{text},
+		"site":                map[string]any{"name": text},
+		"udf_fields":          map[string]any{"udf_ref1": map[string]any{"name": text}},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("body (-want +got):\n%s", d)
+	}
+}
+
 func TestPingNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

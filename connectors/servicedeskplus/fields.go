@@ -59,7 +59,7 @@ func (c *connector) body(t connectors.Ticket) (map[string]any, error) {
 			}
 			out[id] = markdown.Line(text, maxShort)
 		default:
-			out[id] = v // in the desk's own shape; what it does not know it refuses
+			out[id] = plain(v) // in the desk's own shape; what it does not know it refuses
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("field %s: %w", connectors.Clean(id, 100), err))
@@ -74,13 +74,13 @@ func (c *connector) body(t connectors.Ticket) (map[string]any, error) {
 	return out, nil
 }
 
-// reference points at something by name, or at somebody by mail address. An object is taken as it is.
+// reference points at something by name, or at somebody by mail address. An object is taken in its shape.
 func reference(v any, by string) (any, error) {
 	switch v := v.(type) {
 	case nil:
 		return nil, nil
 	case map[string]any:
-		return v, nil
+		return plain(v), nil
 	case string:
 		if by == "email_id" && !strings.Contains(v, "@") {
 			by = "name"
@@ -115,10 +115,44 @@ func plainValue(v any) (any, error) {
 			out = append(out, inner)
 		}
 		return out, nil
-	case nil, bool, float64, int, int64, json.Number, map[string]any:
+	case map[string]any:
+		return plain(v), nil
+	case nil, bool, float64, int, int64, json.Number:
 		return v, nil
 	default:
 		return nil, errors.New("it takes a text, a number or a list of them")
+	}
+}
+
+// markup is what would begin or end an element. Ampersands stay, so that names keep theirs.
+var markup = strings.NewReplacer("<", "&lt;", ">", "&gt;")
+
+// plain is a value in the desk's own shape with its texts cut and without markup: the desk shows some of them as HTML,
+// such as a resolution's content, and does not say which.
+func plain(v any) any {
+	switch v := v.(type) {
+	case string:
+		return markup.Replace(markdown.Lines(v, maxValue))
+	case []string:
+		out := make([]any, 0, len(v))
+		for _, one := range v {
+			out = append(out, plain(one))
+		}
+		return out
+	case []any:
+		out := make([]any, 0, len(v))
+		for _, one := range v {
+			out = append(out, plain(one))
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for id, one := range v {
+			out[id] = plain(one)
+		}
+		return out
+	default:
+		return v
 	}
 }
 

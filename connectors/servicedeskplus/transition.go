@@ -93,7 +93,9 @@ func split(fields map[string]any) (closure, rest map[string]any, err error) {
 			if id == "closure_code" {
 				closure[id] = map[string]any{"name": closure[id]}
 			}
-		case bool, map[string]any:
+		case map[string]any:
+			closure[id] = plain(v)
+		case bool:
 			closure[id] = v
 		default:
 			return nil, nil, connectors.Permanently("field %s takes a text, true or false, or an object", id)

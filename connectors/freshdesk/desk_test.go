@@ -78,6 +78,7 @@ func TestNotesThatAreNoAnswers(t *testing.T) {
 	connectortest.Must(t, err)
 	connectortest.Must(t, w.site.EditNote(ref.ID, note, "Approved"))
 	connectortest.Must(t, w.site.MailAs(ref.ID, 11, "Approved"))
+	connectortest.Must(t, w.site.PublicNoteAs(ref.ID, 11, "Approved"))
 	_, err = w.site.NoteAs(ref.ID, 11, "Approved by me")
 	connectortest.Must(t, err)
 	if got := w.fetch(t, ref); len(got.History) != 0 || got.Fields["answer"] != "" {

@@ -8,8 +8,9 @@
 //   - A ticket is ours when a note of our account seals it: one that names our key and this very ticket. Clones keep
 //     tags, fields and the requester, but no note of ours names their number. A ticket whose seal was lost with an
 //     answer is sealed later, provided it is the oldest with its key and none with that key is sealed.
-//   - Where the connection lists words for it, a person's answer is a note of theirs that begins with one of them. It is
-//     told as the field answer, with its author. Notes that were edited, and what came by mail, are no answers.
+//   - Where the connection lists words for it, a person's answer is a private note of theirs whose first line is one of
+//     them. It is told as the field answer, with its author. Notes that were edited, and what came by mail, are no
+//     answers.
 //
 // The interface lets whoever has an agent's key write a note in another's name. A seal therefore keeps apart what people
 // clone, it does not stop an agent who forges one; and no note answers unless the operator says so.

@@ -118,3 +118,26 @@ func TestTagsAndFileNames(t *testing.T) {
 		}
 	}
 }
+
+func TestPublicNotesAnswerOnlyWhereThereAreNoPrivateOnes(t *testing.T) {
+	t.Parallel()
+	d := &Desk{Answers: []string{"Approved"}}
+	for _, tc := range []struct {
+		name string
+		kind Kind
+		note Note
+		want bool
+	}{
+		{"private", Kind{}, Note{Body: "Approved", Private: true}, true},
+		{"public", Kind{}, Note{Body: "Approved"}, false},
+		{"of a kind whose notes are agents' anyway", Kind{Internal: true}, Note{Body: "Approved"}, true},
+		{"private, with more on its first line", Kind{}, Note{Body: "Approved by me", Private: true}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			if _, _, got := d.answer(tc.kind, tc.note); got != tc.want {
+				t.Errorf("answers: %t, want %t", got, tc.want)
+			}
+		})
+	}
+}

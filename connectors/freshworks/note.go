@@ -206,9 +206,9 @@ const (
 
 // answers are the notes that answer, as steps. Each answer first takes back the one before it, so that whoever answers
 // stands for their own answer only.
-func (d *Desk) answers(notes []Note, me int64) (steps []connectors.Step, answer, reason string) {
+func (d *Desk) answers(k Kind, notes []Note, me int64) (steps []connectors.Step, answer, reason string) {
 	for _, n := range notes {
-		said, why, ok := d.answer(n)
+		said, why, ok := d.answer(k, n)
 		if !ok {
 			continue
 		}
@@ -222,10 +222,11 @@ func (d *Desk) answers(notes []Note, me int64) (steps []connectors.Step, answer,
 	return steps, answer, reason
 }
 
-// answer reads a note that begins with one of the words that answer, on a line of its own.
-func (d *Desk) answer(n Note) (said, reason string, ok bool) {
+// answer reads a private note whose first line is one of the words that answer. What requesters may read, and so may have
+// been written to them, is none.
+func (d *Desk) answer(k Kind, n Note) (said, reason string, ok bool) {
 	all := lines(n.Body)
-	if len(all) == 0 || n.Incoming || n.edited() || n.Source != nil && *n.Source != noteSource {
+	if len(all) == 0 || !n.Private && !k.Internal || n.Incoming || n.edited() || n.Source != nil && *n.Source != noteSource {
 		return "", "", false
 	}
 	first := strings.TrimRight(all[0], ".!")

@@ -83,6 +83,16 @@ func (s *Server) NoteAs(id string, account int64, text string) (note int64, err 
 	return note, err
 }
 
+// PublicNoteAs adds a note of an agent's that requesters see.
+func (s *Server) PublicNoteAs(id string, account int64, text string) error {
+	return s.act(id, func(r *record) error {
+		n := newNote(account, text)
+		n.private = false
+		s.keep(r, n)
+		return nil
+	})
+}
+
 func newNote(account int64, text string) *note {
 	return &note{user: account, body: strings.ReplaceAll(html.EscapeString(text), "\n", "<br>"), private: true, source: 2}
 }

@@ -18,8 +18,9 @@ import (
 // lacks the custom field for our key.
 type RequestTracker struct {
 	URL      string
-	Secret   string  // what the desk script signs with
-	NoRights Account // may sign in and nothing else
+	Secret   string             // what the desk script signs with
+	NoRights Account            // may sign in and nothing else
+	Without  map[string]Account // by the one right on the queue that an account lacks
 
 	hook     *httptest.Server
 	sink     sinks
@@ -40,7 +41,7 @@ func StartRequestTracker(t testing.TB, script string, accounts int) *RequestTrac
 	t.Helper()
 	need(t, "request-tracker", rtHome+"/libexec/rt-server", "/usr/sbin/rt-setup-database-5", rtHome+"/lib/RT/REST2.pm")
 	dir := folder(t, "rt")
-	r := &RequestTracker{Secret: "secret-of-the-desk-script"}
+	r := &RequestTracker{Secret: "secret-of-the-desk-script", Without: map[string]Account{}}
 	r.hook = httptest.NewServer(&r.sink)
 	t.Cleanup(r.hook.Close)
 	port := freePort(t)
@@ -57,7 +58,12 @@ func StartRequestTracker(t testing.TB, script string, accounts int) *RequestTrac
 	perl(script, "drawbridge.pl", "Access") // a second time, as an admin may
 	for _, line := range strings.Fields(perl(rtUsers, "users.pl", fmt.Sprint(accounts), rtPassword)) {
 		login, token, _ := strings.Cut(line, ":")
-		r.accounts = append(r.accounts, Account{Login: login, Token: token})
+		account := Account{Login: login, Token: token}
+		if right, lacks := strings.CutPrefix(login, "without"); lacks {
+			r.Without[right] = account
+		} else {
+			r.accounts = append(r.accounts, account)
+		}
 	}
 	last := len(r.accounts) - 1
 	r.NoRights, r.accounts = r.accounts[last], r.accounts[:last]
@@ -172,12 +178,8 @@ for my $name ('bridges', 'approvers', 'movers') {
     made($groups{$name}->CreateUserDefinedGroup(Name => $name));
 }
 my @see = qw(SeeQueue ShowTicket ShowTicketComments SeeCustomField ModifyTicket ModifyCustomField CommentOnTicket ReplyToTicket);
-for my $right (@see, 'CreateTicket') {
-    made($groups{bridges}->PrincipalObj->GrantRight(Right => $right, Object => $queue));
-}
-for my $right ('AdminGroupMembership', 'SeeGroup', 'SeeCustomField') {
-    made($groups{bridges}->PrincipalObj->GrantRight(Right => $right, Object => RT->System));
-}
+made($groups{bridges}->PrincipalObj->GrantRight(Right => $_, Object => $queue)) for @see, 'CreateTicket';
+made($groups{bridges}->PrincipalObj->GrantRight(Right => $_, Object => RT->System)) for 'AdminGroupMembership', 'SeeGroup', 'SeeCustomField';
 made($groups{movers}->PrincipalObj->GrantRight(Right => $_, Object => $queue)) for @see;
 sub user {
     my ($login, $real, %more) = @_;
@@ -191,18 +193,24 @@ for my $login ('kim', 'lee', 'max') {
     made($groups{approvers}->AddMember($user->Id)) if $login ne 'max';
 }
 my $root = RT::User->new($system); $root->Load('root'); made($root->SetPassword($password));
+sub account {
+    my ($login, @more) = @_;
+    my $user = user($login, 'Drawbridge', @more);
+    my ($ok, $said, $token) = RT::AuthToken->new($system)->Create(Owner => $user->Id, Description => 'Drawbridge');
+    made($ok, $said);
+    print "$login:$token\n";
+    return $user;
+}
 $RT::Handle->BeginTransaction();
 for my $n (1 .. $accounts) {
     # Searches take times in the account's own time zone.
-    my $user = user("bridge$n", 'Drawbridge', Timezone => 'America/New_York');
+    my $user = account("bridge$n", Timezone => 'America/New_York');
     made($groups{bridges}->AddMember($user->Id));
-    my ($ok, $said, $token) = RT::AuthToken->new($system)->Create(Owner => $user->Id, Description => 'Drawbridge');
-    made($ok, $said);
-    print "bridge$n:$token\n";
 }
-my $user = user('nobodys', 'No Rights');
-my ($ok, $said, $token) = RT::AuthToken->new($system)->Create(Owner => $user->Id, Description => 'Drawbridge');
-made($ok, $said);
-print "nobodys:$token\n";
+for my $lacking (@see, 'CreateTicket') {
+    my $user = account("without$lacking");
+    made($user->PrincipalObj->GrantRight(Right => $_, Object => $queue)) for grep { $_ ne $lacking } @see, 'CreateTicket';
+}
+account('nobodys');
 $RT::Handle->Commit();
 `

@@ -2,6 +2,7 @@ package rt
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,7 +21,8 @@ func noteSubject(key string) string {
 
 // Comment adds a note unless it is there already: notes with a key have it in their subject, and the latest hundred
 // entries are looked through first. A note is a comment, which requestors do not see, unless it is public: then it is
-// a reply, which Request Tracker mails to them, and by its own rules may open a closed ticket.
+// a reply, which Request Tracker mails to them, and by its own rules may open a closed ticket. Where a note with a key
+// does not come back, the account cannot see comments: repeating it would write it again, so it fails for good.
 func (c *connector) Comment(ctx context.Context, ref connectors.Ref, n connectors.Note) error {
 	if markdown.Parse(n.Body).Text(0) == "" {
 		return connectors.Permanently("comment: the text is empty")
@@ -39,7 +41,17 @@ func (c *connector) Comment(ctx context.Context, ref connectors.Ref, n connector
 	}
 	body := map[string]any{"Subject": noteSubject(n.Key), "Content": html(n.Body), "ContentType": "text/html"}
 	_, err = c.call(ctx, connectors.Call{Name: "comment", Method: http.MethodPost, URL: "ticket/" + id + "/" + way, JSON: body}, nil)
-	return err
+	if err != nil || n.Key == "" {
+		return err
+	}
+	if there, err = c.noted(ctx, id, n.Key); err != nil {
+		return sent(err)
+	}
+	if !there {
+		return &connectors.Error{Kind: connectors.Permanent, Sent: true, Err: fmt.Errorf(
+			"comment: the note was written, but cannot be seen again: the account lacks the right ShowTicketComments on ticket %s", id)}
+	}
+	return nil
 }
 
 // noted tells whether a note with that key is among the latest entries. A ticket without any is not there.

@@ -14,7 +14,9 @@ import (
 
 // Create opens a ticket in the queue named by the ticket's project, with our key in its custom field. The queue is
 // looked at first: Request Tracker opens a ticket without the fields it does not know, and a ticket without our key
-// could not be found again. Types and labels have no counterpart here and are left out.
+// could not be found again. Types and labels have no counterpart here and are left out. Request Tracker also opens it
+// without what the account may not set, so the ticket is read back: where it lacks our key, or cannot be seen, the create
+// fails for good; what else it lacks is logged.
 func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket) (connectors.Ref, error) {
 	if err := checkKey(key); err != nil {
 		return connectors.Ref{}, connectors.Permanently("create ticket: %w", err)
@@ -34,6 +36,9 @@ func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket)
 		return connectors.Ref{}, connectors.Permanently("create ticket: %w", err)
 	}
 	custom[c.conf.KeyField] = key
+	asked := map[string]any{}
+	maps.Copy(asked, body)
+	maps.Copy(asked, custom)
 	body["Queue"], body["CustomFields"] = string(q.ID), custom
 	if content := html(t.Description); content != "" {
 		body["Content"], body["ContentType"] = content, "text/html"
@@ -45,7 +50,49 @@ func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket)
 	if !ticketID.MatchString(string(made.ID)) {
 		return connectors.Ref{}, &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: errors.New("create ticket: the answer names no ticket")}
 	}
+	if err := c.confirm(ctx, string(made.ID), asked); err != nil {
+		return connectors.Ref{}, err
+	}
 	return c.ref(string(made.ID)), nil
+}
+
+// confirm makes sure that a new ticket has our key and tells what else it was opened without.
+func (c *connector) confirm(ctx context.Context, id string, asked map[string]any) error {
+	t, _, err := c.ticket(ctx, id)
+	if e := connectors.AsError(err); err != nil && e.Status == http.StatusForbidden {
+		return keyless("create ticket: #%s was opened, but cannot be found again: the account lacks the right ShowTicket on it; close the ticket by hand", id)
+	} else if err != nil {
+		return sent(err)
+	}
+	lost := missing(t, asked)
+	if slices.Contains(lost, c.conf.KeyField) {
+		return keyless("create ticket: #%s was opened without our key: the account lacks the right ModifyCustomField on the custom field %q; close the ticket by hand", id, c.conf.KeyField)
+	}
+	if len(lost) > 0 {
+		c.log.WarnContext(ctx, "Request Tracker left out fields of a new ticket", "ticket", id, "fields", strings.Join(lost, ", "))
+	}
+	return nil
+}
+
+// keyless is the failure of a create that left a ticket behind which nothing leads to.
+func keyless(format string, args ...any) error {
+	return &connectors.Error{Kind: connectors.Permanent, Sent: true, Err: fmt.Errorf(format, args...)}
+}
+
+// missing are the fields that a new ticket was to have and has not. Fields of every ticket may come back in other words,
+// so of those only the ones that are not set at all are told.
+func missing(t ticket, asked map[string]any) []string {
+	is := fieldsOf(t)
+	unset := []string{"", "0", "Nobody", "1970-01-01T00:00:00Z"}
+	var out []string
+	for _, id := range slices.Sorted(maps.Keys(asked)) {
+		_, custom := t.custom(id)
+		got := listed(is[id])
+		if !same(is[id], asked[id]) && (custom || len(got) == 0 || len(got) == 1 && slices.Contains(unset, got[0])) {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // queue reads a queue with its custom fields.

@@ -10,9 +10,7 @@
 package rt
 
 import (
-	"context"
 	"log/slog"
-	"strconv"
 	"strings"
 	"time"
 
@@ -59,79 +57,6 @@ func (*connector) MailUnproven() {}
 
 // IndexLag is how long a create whose answer was lost may still be at work: a search reads the tickets themselves.
 func (c *connector) IndexLag() time.Duration { return 5 * time.Second }
-
-// Ping signs in and names what is missing in the configured queues: a right, or the custom field for our key. Rights
-// on tickets are seen on a ticket only, so they are looked for on the newest of ours.
-func (c *connector) Ping(ctx context.Context) error {
-	var who user
-	if err := c.get(ctx, "read own account", "user/"+path(c.conf.User), &who); err != nil {
-		return err
-	}
-	if who.ID == "" { // told of oneself only, and to those who may administrate users
-		return connectors.Permanently("the credentials are not those of user %q", c.conf.User)
-	}
-	var faults []string
-	for _, name := range c.conf.Queues {
-		q, err := c.queue(ctx, name)
-		if e := connectors.AsError(err); err != nil && e.Kind != connectors.Permanent {
-			return err
-		} else if err != nil && e.Status == 403 {
-			faults = append(faults, "queue "+name+": the account lacks the right SeeQueue, or there is no such queue")
-			continue
-		} else if err != nil {
-			faults = append(faults, "queue "+name+": "+err.Error())
-			continue
-		}
-		if !q.Links.has("create") {
-			faults = append(faults, "queue "+name+": the account lacks the right CreateTicket")
-		}
-		if !q.has(c.conf.KeyField) {
-			faults = append(faults, "queue "+name+": "+c.missingKeyField())
-		}
-	}
-	lacking, err := c.ticketRights(ctx)
-	if err != nil {
-		return err
-	}
-	if faults = append(faults, lacking...); len(faults) > 0 {
-		return connectors.Permanently("%s", strings.Join(faults, "; "))
-	}
-	return nil
-}
-
-func (c *connector) missingKeyField() string {
-	return "it has no custom field " + strconv.Quote(c.conf.KeyField) + ", or the account lacks the right SeeCustomField on it"
-}
-
-// ticketRights names the rights the account lacks on its newest ticket, none where it has no ticket yet.
-func (c *connector) ticketRights(ctx context.Context) ([]string, error) {
-	page, err := c.tickets(ctx, "find own tickets", "Creator = '__CurrentUser__'", listing{fields: "Creator", order: "DESC", size: 1, page: 1})
-	if err != nil || len(page.Items) == 0 {
-		return nil, err
-	}
-	newest := page.Items[0]
-	if !c.ours(newest.Creator) {
-		return []string{"user is " + strconv.Quote(c.conf.User) + ", but the credentials are those of somebody else"}, nil
-	}
-	t, _, err := c.ticket(ctx, string(newest.ID))
-	if err != nil {
-		return nil, err
-	}
-	var lacking []string
-	if !t.Links.has("comment") {
-		lacking = append(lacking, "CommentOnTicket")
-	}
-	if !t.Links.has("correspond") {
-		lacking = append(lacking, "ReplyToTicket")
-	}
-	if !t.Links.has("lifecycle") && !t.closed() {
-		lacking = append(lacking, "ModifyTicket")
-	}
-	if len(lacking) == 0 {
-		return nil, nil
-	}
-	return []string{"on ticket " + string(t.ID) + " the account lacks the rights " + strings.Join(lacking, ", ")}, nil
-}
 
 // ours tells whether somebody is the account we work with. Request Tracker's logins do not differ by case alone.
 func (c *connector) ours(u named) bool {

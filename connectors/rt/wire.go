@@ -75,6 +75,7 @@ type ticket struct {
 	Creator      named         `json:"Creator"`
 	Created      stamp         `json:"Created"`
 	LastUpdated  stamp         `json:"LastUpdated"`
+	UpdatedBy    named         `json:"LastUpdatedBy"`
 	Resolved     stamp         `json:"Resolved"`
 	CustomFields []customField `json:"CustomFields"`
 	Links        links         `json:"_hyperlinks"`

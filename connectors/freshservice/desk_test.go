@@ -50,11 +50,11 @@ func TestRequests(t *testing.T) {
 func TestTextsOfAServiceRequestAreCutAndCleaned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, freshservicestandin.Options{})
-	w.tape.take()
+	w.tape.Take()
 	order := serviceOrder()
 	order.Fields = map[string]any{"tool": "Setup\x00 \u202eTool " + strings.Repeat("é", freshworks.MaxText), "parts": []any{map[string]any{"name": "a\x00b"}}, "requested_for": "ana\x00@corp.example"}
 	_, _ = w.Create(t.Context(), "k1", order) // what the stand-in says of it does not matter here
-	sent := w.tape.take()
+	sent := w.tape.Take()
 	for _, bad := range []string{`\u0000`, `\u202e`, "\u202e", strings.Repeat("é", freshworks.MaxText)} {
 		if strings.Contains(sent, bad) {
 			t.Errorf("the order was sent with %.20q", bad)

@@ -46,14 +46,14 @@ func lost(t *testing.T, err error, right string) {
 func missingRights(t *testing.T, w *world) {
 	w.create(t, "k1") // so that there is a ticket in the queue
 	for _, right := range []string{"SeeQueue", "CreateTicket", "SeeCustomField", "ShowTicket"} {
-		permanent(t, without(t, w, right).Ping(t.Context()), "queue Access", "right "+right)
+		connectortest.Permanent(t, without(t, w, right).Ping(t.Context()), "queue Access", "right "+right)
 	}
 	for _, right := range []string{"ModifyTicket", "CommentOnTicket", "ReplyToTicket"} {
 		c := without(t, w, right)
 		if _, err := c.Create(t.Context(), "k1", request()); err != nil {
 			t.Errorf("without %s: create = %v", right, err)
 		}
-		permanent(t, c.Ping(t.Context()), "queue Access", right)
+		connectortest.Permanent(t, c.Ping(t.Context()), "queue Access", right)
 	}
 }
 
@@ -62,7 +62,7 @@ func lostKey(t *testing.T, w *world) {
 	ticket := request()
 	_, err := connectors.Do(t.Context(), c, connectors.Action{Kind: connectors.Create, Key: "k1", Ticket: &ticket})
 	lost(t, err, "ModifyCustomField")
-	permanent(t, c.Ping(t.Context()), "without our key", "ModifyCustomField")
+	connectortest.Permanent(t, c.Ping(t.Context()), "without our key", "ModifyCustomField")
 	id := newest(t, c)
 	w.rt.Move(t, "kim", id, "declined") // the admin puts things right and closes the ticket, as the fault asks for
 	if err := c.Ping(t.Context()); err != nil {
@@ -82,12 +82,12 @@ func unseenNotes(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool { // a note in the second the ticket was opened in leaves no trace
+	desktest.Eventually(t, func() bool { // a note in the second the ticket was opened in leaves no trace
 		lost(t, c.Comment(t.Context(), ref, connectors.Note{Key: "n1", Body: "once"}), "ShowTicketComments")
 		err = c.Ping(t.Context())
 		return t.Failed() || err != nil
 	})
-	permanent(t, err, "queue Access", "ShowTicketComments")
+	connectortest.Permanent(t, err, "queue Access", "ShowTicketComments")
 	if err := c.Comment(t.Context(), ref, connectors.Note{Key: "n2", Body: "for all", Public: true}); err != nil {
 		t.Errorf("a public note = %v, want it written: it can be seen", err)
 	}

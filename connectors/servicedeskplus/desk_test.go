@@ -106,7 +106,7 @@ func TestValuesInTheDesksOwnShapeHoldNoMarkup(t *testing.T) {
 		"udf_ref1":            map[string]any{"name": script},
 		"scheduled_text":      script + strings.Repeat("x", maxValue),
 	}})
-	must(t, err)
+	connectortest.Must(t, err)
 	long, _ := got["scheduled_text"].(string)
 	if !strings.HasPrefix(long, text) || !strings.HasSuffix(long, "…") {
 		t.Errorf("a text is sent as %.60q, want it cut and without markup", long)

@@ -167,11 +167,11 @@ func (s *shard) begin(w *simWorld) {
 	}
 }
 
-// forget takes away what the script before left: cursors, what was learned of connections, deadlines of requests that
-// nobody decided; and, where it failed, all it had not done.
+// forget takes away what the script before left: cursors, what was learned of connections, requests that nobody
+// decided, with their deadlines; and, where it failed, all it had not done.
 func (b *bridge) forget(failed bool) {
 	ctx := context.Background()
-	statements := []string{`UPDATE timers SET state = 'dropped' WHERE state = 'waiting'`}
+	statements := []string{`UPDATE timers SET state = 'dropped' WHERE state = 'waiting'`, `UPDATE cases SET state = 'closed' WHERE state = 'open'`}
 	if failed {
 		statements = append(statements, `DELETE FROM changes`, `UPDATE events SET state = 'held' WHERE state = 'accepted'`,
 			`UPDATE deliveries SET state = 'canceled', ready = 0 WHERE state IN ('pending', 'running')`)

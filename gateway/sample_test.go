@@ -115,3 +115,20 @@ func TestStatesOfDecisionsAreTheStores(t *testing.T) {
 		}
 	}
 }
+
+func TestASampleWaitsForAsLongAsItsConnectionSays(t *testing.T) {
+	t.Parallel()
+	g := accepting(t, strings.Replace(epmConnection, "name: epm", "name: epm\nwaits: 24h", 1))
+	samples, err := g.Samples("epm", "access.requested")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, err := g.SendSamples(t.Context(), "epm", samples, "ana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := g.store.Event(t.Context(), sent[0].Events[0])
+	if err != nil || !strings.Contains(string(e.Normal), `"expires":`) {
+		t.Errorf("the event is %s, %v; want it to expire", e.Normal, err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,7 +38,8 @@ func (g *Gateway) admit(ctx context.Context, c *connection, pathToken string, r 
 		return r, &Refusal{Status: http.StatusForbidden, Text: "this address may not send to this connection"}
 	}
 	who := senderOf(c.doc.Name, c.version, r.Peer)
-	if wait := g.door.guard.wait(who, g.now()); wait > 0 {
+	what := passwordIn(r)
+	if wait := g.door.guard.wait(who, what, g.now()); wait > 0 {
 		return r, guessedTooOften(wait)
 	}
 	used, err := c.verifier.Verify(ctx, r, pathToken)
@@ -51,7 +53,7 @@ func (g *Gateway) admit(ctx context.Context, c *connection, pathToken string, r 
 		return r, &Refusal{Status: http.StatusServiceUnavailable, Text: "the credentials cannot be checked at the moment", Cause: err, RetryAfter: time.Second}
 	}
 	now := g.now()
-	g.door.guard.right(who, now)
+	g.door.guard.right(who, what, now)
 	g.door.uses.note(c.doc.Name, used, now)
 	if c.doc.State == stateDisabled {
 		return r, &Refusal{Status: http.StatusForbidden, Text: "this connection is disabled"}
@@ -60,6 +62,15 @@ func (g *Gateway) admit(ctx context.Context, c *connection, pathToken string, r 
 		return r, &Refusal{Status: http.StatusTooManyRequests, Text: "this connection takes no more at the moment; send it again later", RetryAfter: wait}
 	}
 	return c.verifier.Strip(r, "/in/"+c.doc.Name), nil
+}
+
+// passwordIn is the password a request shows, where it shows one.
+func passwordIn(r connectors.Request) shown {
+	h := r.Header.Get("Authorization")
+	if scheme, _, _ := strings.Cut(h, " "); !strings.EqualFold(scheme, "Basic") {
+		return shown{}
+	}
+	return shownOf(h)
 }
 
 const wrongCredentials = "the credentials or the signature are missing or wrong"

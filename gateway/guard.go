@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"crypto/sha256"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,7 +39,16 @@ type sender struct {
 type guesses struct {
 	left  *rate.Limiter // wrong ones
 	right time.Time     // the last time they were good
+	shown shown         // what was shown then
 	seen  time.Time
+}
+
+// shown is the digest of a password or a typed secret, as a sender showed it; zero for what nobody guesses: a signature,
+// a token, a certificate.
+type shown [sha256.Size]byte
+
+func shownOf(parts ...string) shown {
+	return sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 }
 
 func newGuard() *guard { return &guard{senders: map[sender]*guesses{}} }
@@ -56,13 +67,17 @@ func (s sender) crowd() sender {
 	return sender{connection: s.connection, version: s.version}
 }
 
-// wait tells how long the sender has to wait before its credentials are looked at; 0: they are.
-func (g *guard) wait(s sender, now time.Time) time.Duration {
+// wait tells how long the sender has to wait before its credentials are looked at; 0: they are. Who was right lately
+// does not wait for what others do from the same address; where secrets can be guessed, only who shows the same again.
+func (g *guard) wait(s sender, what shown, now time.Time) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if own := g.senders[s]; own != nil {
 		if now.Sub(own.right) < knownFor {
-			return 0
+			if what == (shown{}) || what == own.shown {
+				return 0
+			}
+			return own.wait(now, wrongEvery)
 		}
 		if wait := own.wait(now, wrongEvery); wait > 0 {
 			return wait
@@ -91,10 +106,14 @@ func (g *guard) wrong(s sender, now time.Time) {
 }
 
 // right notes credentials that were good.
-func (g *guard) right(s sender, now time.Time) {
+func (g *guard) right(s sender, what shown, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.of(s, now, wrongEvery, wrongBurst).right = now
+	own := g.of(s, now, wrongEvery, wrongBurst)
+	own.right = now
+	if what != (shown{}) { // a token does not make its password forgotten
+		own.shown = what
+	}
 }
 
 func (g *guard) of(s sender, now time.Time, every time.Duration, burst int) *guesses {

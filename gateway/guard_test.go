@@ -18,23 +18,23 @@ func TestGuardSlowsDownOneSender(t *testing.T) {
 	t.Parallel()
 	g, now := newGuard(), decidedAt
 	tries := 0
-	for ; g.wait(from(here), now) == 0; tries++ {
+	for ; g.wait(from(here), shown{}, now) == 0; tries++ {
 		g.wrong(from(here), now)
 	}
 	if tries != wrongBurst {
 		t.Errorf("%d guesses were looked at, want %d", tries, wrongBurst)
 	}
-	if wait := g.wait(from(here), now); wait <= 0 || wait > wrongEvery {
+	if wait := g.wait(from(here), shown{}, now); wait <= 0 || wait > wrongEvery {
 		t.Errorf("the wait is %s", wait)
 	}
 	for _, other := range []sender{from(there), senderOf("apono", 1, here), senderOf("epm", 2, here)} {
-		if wait := g.wait(other, now); wait != 0 {
+		if wait := g.wait(other, shown{}, now); wait != 0 {
 			t.Errorf("%v waits %s for what it did not do", other, wait)
 		}
 	}
 	tries = 0
 	for second := range 3600 {
-		for later := now.Add(time.Duration(second) * time.Second); g.wait(from(here), later) == 0; tries++ {
+		for later := now.Add(time.Duration(second) * time.Second); g.wait(from(here), shown{}, later) == 0; tries++ {
 			g.wrong(from(here), later)
 		}
 	}
@@ -46,17 +46,17 @@ func TestGuardSlowsDownOneSender(t *testing.T) {
 func TestGuardKeepsNobodyOutWhoWasRight(t *testing.T) {
 	t.Parallel()
 	g, now := newGuard(), decidedAt
-	g.right(from(here), now)
+	g.right(from(here), shown{}, now)
 	for range 10 * wrongBurst {
 		g.wrong(from(here), now)
 	}
-	if wait := g.wait(from(here), now.Add(knownFor-time.Second)); wait != 0 {
+	if wait := g.wait(from(here), shown{}, now.Add(knownFor-time.Second)); wait != 0 {
 		t.Errorf("it waits %s", wait)
 	}
 	for range 10 * wrongBurst {
 		g.wrong(from(here), now.Add(knownFor))
 	}
-	if wait := g.wait(from(here), now.Add(knownFor)); wait == 0 {
+	if wait := g.wait(from(here), shown{}, now.Add(knownFor)); wait == 0 {
 		t.Error("an hour later it is still trusted")
 	}
 }
@@ -64,11 +64,11 @@ func TestGuardKeepsNobodyOutWhoWasRight(t *testing.T) {
 func TestGuardSlowsDownACrowd(t *testing.T) {
 	t.Parallel()
 	g, now := newGuard(), decidedAt
-	g.right(from(there), now)
+	g.right(from(there), shown{}, now)
 	looked := 0
 	for n := range 1000 {
 		peer := from(netip.AddrFrom4([4]byte{10, 1, byte(n / 250), byte(n % 250)}))
-		if g.wait(peer, now) == 0 {
+		if g.wait(peer, shown{}, now) == 0 {
 			looked++
 			g.wrong(peer, now)
 		}
@@ -76,10 +76,10 @@ func TestGuardSlowsDownACrowd(t *testing.T) {
 	if looked != crowdBurst {
 		t.Errorf("%d guesses of a thousand strangers were looked at, want %d", looked, crowdBurst)
 	}
-	if wait := g.wait(from(there), now); wait != 0 {
+	if wait := g.wait(from(there), shown{}, now); wait != 0 {
 		t.Errorf("who was right waits %s", wait)
 	}
-	if wait := g.wait(from(here), now); wait <= 0 || wait > time.Second {
+	if wait := g.wait(from(here), shown{}, now); wait <= 0 || wait > time.Second {
 		t.Errorf("a stranger waits %s", wait)
 	}
 }
@@ -102,7 +102,7 @@ func TestSendersAreNetworks(t *testing.T) {
 	for range 2 * crowdBurst { // without an address
 		g.wrong(from(netip.Addr{}), decidedAt)
 	}
-	if g.wait(from(netip.Addr{}), decidedAt) == 0 {
+	if g.wait(from(netip.Addr{}), shown{}, decidedAt) == 0 {
 		t.Error("a sender without an address may guess for ever")
 	}
 }
@@ -110,14 +110,14 @@ func TestSendersAreNetworks(t *testing.T) {
 func TestGuardForgets(t *testing.T) {
 	t.Parallel()
 	g, now := newGuard(), decidedAt
-	g.right(from(there), now)
+	g.right(from(there), shown{}, now)
 	for n := range 3 * mostSenders {
 		g.wrong(from(netip.MustParseAddr(fmt.Sprintf("2001:db8:%x:%x::1", n/65536, n%65536))), now)
 	}
 	if len(g.senders) > mostSenders {
 		t.Errorf("it remembers %d senders", len(g.senders))
 	}
-	if g.wait(from(there), now) != 0 || g.wait(from(here), now) == 0 {
+	if g.wait(from(there), shown{}, now) != 0 || g.wait(from(here), shown{}, now) == 0 {
 		t.Error("it forgot who was right, or what the crowd did")
 	}
 	g.sweep(now.Add(knownFor + time.Second))
@@ -125,7 +125,7 @@ func TestGuardForgets(t *testing.T) {
 		t.Errorf("it remembers %d senders for ever", len(g.senders))
 	}
 	for n := range 2 * mostSenders { // all of them right
-		g.right(from(netip.MustParseAddr(fmt.Sprintf("2001:db8:%x:%x::1", n/65536, n%65536))), now)
+		g.right(from(netip.MustParseAddr(fmt.Sprintf("2001:db8:%x:%x::1", n/65536, n%65536))), shown{}, now)
 	}
 	if len(g.senders) > mostSenders {
 		t.Errorf("it remembers %d senders who were right", len(g.senders))

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -81,7 +82,8 @@ func (g *Gateway) Token(ctx context.Context, r TokenRequest) (TokenAnswer, error
 	if c != nil {
 		who = senderOf(c.doc.Name, c.version, r.Peer)
 	}
-	if wait := g.door.guard.wait(who, g.now()); wait > 0 {
+	what := shownOf(slices.Concat([]string{r.Way, r.User}, r.Secrets, []string{""}, r.Passwords)...)
+	if wait := g.door.guard.wait(who, what, g.now()); wait > 0 {
 		return TokenAnswer{}, guessedTooOften(wait)
 	}
 	used, err := g.authenticate(ctx, c, r)
@@ -92,7 +94,7 @@ func (g *Gateway) Token(ctx context.Context, r TokenRequest) (TokenAnswer, error
 		return TokenAnswer{}, err
 	}
 	now := g.now()
-	g.door.guard.right(who, now)
+	g.door.guard.right(who, what, now)
 	if c.doc.State == stateDisabled {
 		return TokenAnswer{}, &TokenRefusal{Code: UnauthorizedClient, Text: "this connection is disabled"}
 	}

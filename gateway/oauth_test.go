@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -341,5 +342,46 @@ func TestPeersAreWritten(t *testing.T) {
 	t.Parallel()
 	if got := peerText(netip.Addr{}) + peerText(here); got != "192.0.2.1" {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestPasswordsAreNotGuessedBehindTheAddressOfWhoWasRight(t *testing.T) {
+	t.Parallel()
+	g := newTimed(t, probing("verify: {oauth: {client_id: tool, user: epm, passwords: [{value: typed-passw0rd}]}}"))
+	right := withPassword("", "epm", "typed-passw0rd")
+	g.token(t, right)
+	looked := 0
+	for n := range 2 * wrongBurst {
+		_, err := g.Token(t.Context(), withPassword("", "epm", fmt.Sprint("guess", n)))
+		if _, wrong := errors.AsType[*TokenRefusal](err); wrong {
+			looked++
+		} else if refusal, late := errors.AsType[*Refusal](err); !late || refusal.Status != 429 || refusal.RetryAfter <= 0 {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if looked != wrongBurst {
+		t.Errorf("%d guesses were looked at, want %d", looked, wrongBurst)
+	}
+	g.token(t, right) // who was right goes on being
+}
+
+func TestBasicPasswordsAreNotGuessedBehindTheAddressOfWhoWasRight(t *testing.T) {
+	t.Parallel()
+	g := newTimed(t, probing("verify: {basic: {user: epm, passwords: [{value: typed-passw0rd}]}}"))
+	basic := func(password string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte("epm:"+password))
+	}
+	post := func(password string) int {
+		status, _ := g.status(t, call("r-"+password, here, "Authorization", basic(password)))
+		return status
+	}
+	answers := map[int]int{}
+	answers[post("typed-passw0rd")]++
+	for n := range 2 * wrongBurst {
+		answers[post(fmt.Sprint("guess", n))]++
+	}
+	answers[post("typed-passw0rd")]++
+	if answers[200] != 2 || answers[401] != wrongBurst || answers[429] != wrongBurst {
+		t.Errorf("answered %v", answers)
 	}
 }

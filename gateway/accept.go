@@ -21,6 +21,7 @@ type Refusal struct {
 	Cause      error         // for our log
 	Challenge  string        // the scheme asked for in WWW-Authenticate; empty: Basic
 	RetryAfter time.Duration // when to come back; 0: it is not said
+	Allow      string        // the methods that are taken, of a 405
 }
 
 func (r *Refusal) Error() string { return r.Text }
@@ -59,9 +60,15 @@ func (g *Gateway) Accept(ctx context.Context, name, pathToken string, r connecto
 		}
 		return Accepted{}, errGone
 	}
+	if !slices.Contains([]string{"", http.MethodPost, http.MethodOptions}, r.Method) {
+		return Accepted{}, errMethod
+	}
 	r, err := g.admit(ctx, c, pathToken, r)
 	if err != nil {
 		return Accepted{}, err
+	}
+	if r.Method == http.MethodOptions {
+		return c.handshake(ctx, r)
 	}
 	received, err := c.receiver.Receive(ctx, r)
 	if err != nil {
@@ -90,6 +97,22 @@ func (g *Gateway) Accept(ctx context.Context, name, pathToken string, r connecto
 	answer := received.Reply(state)
 	accepted.Response = &answer
 	return accepted, nil
+}
+
+// errMethod answers a request that can carry no event.
+var errMethod = &Refusal{Status: http.StatusMethodNotAllowed, Text: "events are sent by POST", Allow: http.MethodPost}
+
+// handshake lets a connector answer a sender that asks whether it may send. Nothing is stored.
+func (c *connection) handshake(ctx context.Context, r connectors.Request) (Accepted, error) {
+	received, err := c.receiver.Receive(ctx, r)
+	if err != nil || received.Reply == nil || len(received.Events)+len(received.Changes) > 0 {
+		return Accepted{}, errMethod
+	}
+	answer := received.Reply(connectors.CaseState{Outcome: connectors.Pending})
+	if answer.Status == http.StatusMethodNotAllowed {
+		return Accepted{}, errMethod
+	}
+	return Accepted{Response: &answer}, nil
 }
 
 // caseState is what a synchronous answer may tell: the decision on record, or that there is none yet. Only an approval

@@ -255,3 +255,38 @@ func TestAnApprovalTheSourceTellsOfLetsNobodyThrough(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyPostCarriesEvents(t *testing.T) {
+	t.Parallel()
+	g := accepting(t,
+		"kind: Connection\nname: apono\nconnector: apono\nsettings: {way: manual}\ninbound: {verify: {none: true}}\n",
+		"kind: Connection\nname: plain\nconnector: webhook\nsettings: {paths: {id: /id, kind: /event, request_id: /id}}\ninbound: {verify: {none: true}}\n",
+		"kind: Connection\nname: clouds\nconnector: webhook\nsettings: {format: cloudevents, paths: {request_id: /subject}}\ninbound: {verify: {none: true}}\n")
+	for _, test := range []struct {
+		connection, method string
+		answered           bool
+	}{
+		{"apono", http.MethodGet, false}, {"apono", http.MethodPut, false}, {"apono", http.MethodOptions, false},
+		{"plain", http.MethodGet, false}, {"plain", http.MethodOptions, false},
+		{"clouds", http.MethodDelete, false}, {"clouds", http.MethodOptions, true},
+	} {
+		for _, body := range []string{"", `{"event_type":"RequestCreated","event_time":"1","data":{"id":"a"}}`} {
+			accepted, err := g.Accept(t.Context(), test.connection, "", sent(body, func(r *connectors.Request) { r.Method = test.method }))
+			if test.answered {
+				if err != nil || accepted.Response == nil || accepted.Response.Status != http.StatusNoContent {
+					t.Errorf("%s at %s is answered %+v, %v", test.method, test.connection, accepted, err)
+				}
+				continue
+			}
+			if refusal, ok := errors.AsType[*Refusal](err); !ok || refusal.Status != http.StatusMethodNotAllowed || refusal.Allow != http.MethodPost {
+				t.Errorf("%s at %s: %+v, %v; want 405", test.method, test.connection, accepted, err)
+			}
+		}
+	}
+	if kept, err := g.store.Quarantines(t.Context(), "", 10); err != nil || len(kept) != 0 {
+		t.Errorf("in quarantine are %+v, %v", kept, err)
+	}
+	if events, err := g.store.Events(t.Context(), store.EventFilter{}); err != nil || len(events) != 0 {
+		t.Errorf("events are %+v, %v", events, err)
+	}
+}

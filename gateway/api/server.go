@@ -171,6 +171,9 @@ func (s *server) fail(err error, c echo.Context) {
 		}
 		c.Response().Header().Set("WWW-Authenticate", challenge)
 	}
+	if refused && refusal.Allow != "" {
+		c.Response().Header().Set("Allow", refusal.Allow)
+	}
 	if refused && refusal.RetryAfter > 0 {
 		c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(refusal.RetryAfter.Seconds()))))
 	}

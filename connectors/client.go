@@ -194,8 +194,8 @@ func kindOf(status int) Kind {
 		return Unwell // a redirect means the address is wrong, for every call
 	case status == http.StatusTooManyRequests:
 		return Throttled
-	case status == http.StatusRequestTimeout, status == http.StatusConflict, status == http.StatusLocked,
-		status == http.StatusTooEarly, status >= 500:
+	case status == http.StatusRequestTimeout, status == http.StatusConflict, status == http.StatusPreconditionFailed,
+		status == http.StatusLocked, status == http.StatusTooEarly, status >= 500:
 		return Temporary
 	default:
 		return Permanent

@@ -191,6 +191,7 @@ func TestClientClassifiesEveryStatus(t *testing.T) {
 		{407, "", connectors.Unwell, false, 0},
 		{408, "", connectors.Temporary, true, 0},
 		{409, "", connectors.Temporary, false, 0},
+		{412, "", connectors.Temporary, false, 0},
 		{410, "", connectors.Permanent, false, 0},
 		{413, "", connectors.Permanent, false, 0},
 		{422, "", connectors.Permanent, false, 0},

@@ -11,7 +11,7 @@ import (
 type Kind int
 
 const (
-	Temporary Kind = iota // may work later: 5xx, timeouts, resets, 409
+	Temporary Kind = iota // may work later: 5xx, timeouts, resets, 409, 412
 	Throttled             // too fast: 429, or 503 with Retry-After
 	Permanent             // will not work by waiting: a missing field, no such project
 	Unwell                // the connection, not this call: 401, unreachable, an untrusted certificate

@@ -47,6 +47,7 @@ var statuses = []struct {
 	{http.StatusNotFound, connectors.Permanent},
 	{http.StatusRequestTimeout, connectors.Temporary},
 	{http.StatusConflict, connectors.Temporary},
+	{http.StatusPreconditionFailed, connectors.Temporary},
 	{http.StatusRequestEntityTooLarge, connectors.Permanent},
 	{http.StatusUnprocessableEntity, connectors.Permanent},
 	{http.StatusTooManyRequests, connectors.Throttled},

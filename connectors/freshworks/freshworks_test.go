@@ -119,6 +119,13 @@ func TestTagsAndFileNames(t *testing.T) {
 	}
 }
 
+func TestMergedTicketsAreNamedAsUnverified(t *testing.T) {
+	t.Parallel()
+	if got := (Common{}).Unverified(); !slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, "merged tickets: ") }) {
+		t.Errorf("unverified: %q", got)
+	}
+}
+
 func TestPublicNotesAnswerOnlyWhereThereAreNoPrivateOnes(t *testing.T) {
 	t.Parallel()
 	d := &Desk{Answers: []string{"Approved"}}

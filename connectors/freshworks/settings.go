@@ -78,6 +78,7 @@ func (c Common) Faults() []error {
 func (c Common) Unverified() []string {
 	out := []string{
 		"lengths: subject 255 characters, a tag 32, a line of text 255; the vendor publishes none",
+		"merged tickets: how one that was merged into another is shown; it is followed by its own number, where answers on the other do not count, and is gone once it is deleted; whether notes that come along from another keep their authors",
 		"doctor: that permissions are looked at before a faulty request is, by which missing ones are named",
 		"whose a ticket is: the interface lets an agent with a key write a note in another's name, so a seal keeps clones apart, not agents who forge one with their key",
 	}

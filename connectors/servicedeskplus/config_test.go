@@ -73,7 +73,7 @@ func TestTheExampleDecodes(t *testing.T) {
 	opened, err := c.Open(connectortest.Env(t))
 	connectortest.Must(t, err)
 	text := strings.Join(connectors.Unverified(opened), "\n")
-	for _, word := range []string{"approval_statuses", "backup_answers", "history", "udf_char1", "created_by"} {
+	for _, word := range []string{"approval_statuses", "backup_answers", "history", "udf_char1", "created_by", "merged requests"} {
 		if !strings.Contains(text, word) {
 			t.Errorf("what is unverified does not tell of %s:\n%s", word, text)
 		}

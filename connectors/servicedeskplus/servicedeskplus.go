@@ -121,6 +121,7 @@ func (c *connector) Unverified() []string {
 		"approvals: whether an answer moves a request's last_updated_time is not documented, so open requests are asked for as well, by a search for their ids",
 		"created_by is taken to be the account whose credentials created the request; a create fails where it is not",
 		"notes are read by GET to recognise our own; attachments by the names id, name, size, attached_by and attached_on",
+		"merged requests: how one that was merged into another is shown; it is followed by its own id, where answers on the other do not count, and is gone once it is in the trash or not found",
 		"ping tells a missing right by how calls are refused that cannot succeed",
 		"describe asks for statuses and priorities by these names",
 		"the search spells comparisons in the " + c.conf.SearchWords + " way (search_words), notes are sent as " + c.conf.NoteWrapper + " (note_wrapper)",

@@ -20,11 +20,18 @@ const body = `{"EventType":"URM_Native_Ticket_Created","RequestId":"r-1","Tenant
 // accepting is a gateway with the connections published that commits what arrives. It delivers nothing.
 func accepting(t *testing.T, docs ...string) *Gateway {
 	t.Helper()
+	g := published(t, docs...)
+	commits(t, g)
+	return g
+}
+
+// published opens a gateway with documents; nothing is committed.
+func published(t *testing.T, docs ...string) *Gateway {
+	t.Helper()
 	g := newTestGateway(t)
 	if _, err := g.Apply(t.Context(), texts(docs...), "tester", ""); err != nil {
 		t.Fatal(err)
 	}
-	commits(t, g)
 	return g
 }
 
@@ -153,7 +160,7 @@ func arriving(id, kind string) store.Arrival {
 
 func TestABadArrivalHarmsOnlyItself(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t)
+	g := published(t, epmConnection)
 	// The database refuses one of them, whatever the reason.
 	if _, err := g.store.DB().ExecContext(t.Context(), `CREATE TRIGGER refuse BEFORE INSERT ON events WHEN NEW.kind = 'poison' BEGIN SELECT RAISE(ABORT, 'poisoned'); END`); err != nil {
 		t.Fatal(err)
@@ -180,7 +187,7 @@ func TestABadArrivalHarmsOnlyItself(t *testing.T) {
 
 func TestCommitterAnswersWhatWaitsBeforeItStops(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t)
+	g := published(t, epmConnection)
 	done := make(chan outcome[[]store.Receipt], 1)
 	g.commits.queue <- waiting[[]store.Arrival, []store.Receipt]{[]store.Arrival{arriving("r-1", "access.requested")}, done}
 	stopped, stop := context.WithCancel(t.Context())

@@ -78,7 +78,7 @@ func TestRefusedByAponoIsADeadLetterAndTheTicketSaysSo(t *testing.T) {
 	c := start(t, storetest.SQLite)
 	id, issue, err := c.askApono()
 	must(t, err)
-	c.apono.FailNext(1, http.StatusForbidden)
+	c.apono.FailWrites(1, http.StatusForbidden)
 	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
 	dead := c.deadPost(t, "apono", id, issue.Key)
 	if !strings.Contains(dead.Error, "name that user in the access flow") {
@@ -249,7 +249,7 @@ func TestJournalOfElimityIsWrittenOnceAfterAFault(t *testing.T) {
 	c := start(t, storetest.SQLite)
 	id, issue, err := c.changeOf(func() { c.elimity.RemoveEntity(asker, "left", elimitystandin.Bo) })
 	must(t, err)
-	c.elimity.FailNext(1, http.StatusBadGateway)
+	c.elimity.FailWrites(1, http.StatusBadGateway)
 	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
 	must(t, c.journaled(id, issue.Key, "approved", "Kim Okafor"))
 }
@@ -286,7 +286,7 @@ func TestRefusedByElimityIsADeadLetterAndTheTicketSaysSo(t *testing.T) {
 	c := start(t, storetest.SQLite)
 	id, issue, err := c.changeOf(func() { c.elimity.RemoveEntity(asker, "left", elimitystandin.Bo) })
 	must(t, err)
-	c.elimity.FailNext(1, http.StatusBadRequest)
+	c.elimity.FailWrites(1, http.StatusBadRequest)
 	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
 	dead := c.deadPost(t, "elimity", id, issue.Key)
 	_, err = c.bridge.gateway.Replay(c.ctx, dead.ID, "tester", "mended")

@@ -37,7 +37,7 @@ func (s *Server) api(next http.HandlerFunc) http.Handler {
 			reply(w, http.StatusUnauthorized, map[string]string{"status": "401", "code": "Unauthorized"})
 			return
 		}
-		if s.fault(w) {
+		if s.fault(w, r) {
 			return
 		}
 		if s.options.ReadOnly && (r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, "/api/client/")) {

@@ -12,10 +12,14 @@ type faults struct {
 	status     int
 	retryAfter time.Duration
 	cut        bool
+	writes     bool // only calls that change something
 }
 
 // FailNext answers the next n API calls with status and does nothing else.
 func (s *Server) FailNext(n, status int) { s.fail(faults{left: n, status: status}) }
+
+// FailWrites answers the next n API calls that would change something with status.
+func (s *Server) FailWrites(n, status int) { s.fail(faults{left: n, status: status, writes: true}) }
 
 // ThrottleNext answers the next n API calls 429 with a Retry-After of whole seconds.
 func (s *Server) ThrottleNext(n int, after time.Duration) {
@@ -37,9 +41,12 @@ func (s *Server) CutNext() {
 }
 
 // fault answers in place of the API where that was asked for.
-func (s *Server) fault(w http.ResponseWriter) bool {
+func (s *Server) fault(w http.ResponseWriter, r *http.Request) bool {
 	s.mu.Lock()
 	f := s.faults
+	if f.writes && r.Method == http.MethodGet {
+		f.left = 0
+	}
 	if f.left > 0 {
 		s.faults.left--
 	}

@@ -47,7 +47,7 @@ func (s *Server) guarded(next http.HandlerFunc, may func(r *http.Request, user, 
 			refuse(w, status, "the credentials are missing, wrong or for something else")
 			return
 		}
-		if s.fault(w) {
+		if s.fault(w, r) {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)

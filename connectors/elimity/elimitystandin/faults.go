@@ -3,6 +3,7 @@ package elimitystandin
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -11,10 +12,14 @@ type faults struct {
 	left       int
 	status     int
 	retryAfter time.Duration
+	writes     bool // only calls that write a line
 }
 
 // FailNext answers the next n API calls with status.
 func (s *Server) FailNext(n, status int) { s.fail(faults{left: n, status: status}) }
+
+// FailWrites answers the next n lines for the journal with status.
+func (s *Server) FailWrites(n, status int) { s.fail(faults{left: n, status: status, writes: true}) }
 
 // ThrottleNext answers the next n API calls 429 with a Retry-After of whole seconds.
 func (s *Server) ThrottleNext(n int, after time.Duration) {
@@ -28,9 +33,12 @@ func (s *Server) fail(f faults) {
 }
 
 // fault answers in place of the API where that was asked for.
-func (s *Server) fault(w http.ResponseWriter) bool {
+func (s *Server) fault(w http.ResponseWriter, r *http.Request) bool {
 	s.mu.Lock()
 	f := s.faults
+	if f.writes && !strings.HasSuffix(r.URL.Path, "/connector-logs") {
+		f.left = 0
+	}
 	if f.left > 0 {
 		s.faults.left--
 	}

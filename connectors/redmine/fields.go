@@ -95,43 +95,10 @@ func names(all []named) string {
 }
 
 // value is a custom field's value as text, or as a list of texts.
-func value(v any) (any, error) {
-	switch v := v.(type) {
-	case []string:
-		out := make([]string, 0, len(v))
-		for _, one := range v {
-			out = append(out, markdown.Lines(one, maxValue))
-		}
-		return out, nil
-	case []any:
-		out := make([]string, 0, len(v))
-		for _, one := range v {
-			inner, err := value(one)
-			single, ok := inner.(string)
-			if err != nil || !ok {
-				return nil, errors.New("a list holds texts and numbers only")
-			}
-			out = append(out, single)
-		}
-		return out, nil
-	case string:
-		return markdown.Lines(v, maxValue), nil
-	case bool:
-		return map[bool]string{true: "1", false: "0"}[v], nil
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64), nil
-	case int:
-		return strconv.Itoa(v), nil
-	case int64:
-		return strconv.FormatInt(v, 10), nil
-	case json.Number:
-		return v.String(), nil
-	case nil:
-		return "", nil
-	default:
-		return nil, errors.New("it takes a text or a list of texts")
-	}
-}
+func value(v any) (any, error) { return markdown.Value(v, maxValue, digit) }
+
+// digit is how a checkbox is written.
+func digit(on bool) string { return map[bool]string{true: "1", false: "0"}[on] }
 
 // simple is a ticket's fields in the form rules compare with: custom fields by name, people and choices by their names.
 func simple(i issue) map[string]any {

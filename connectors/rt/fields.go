@@ -70,43 +70,7 @@ func subject(text string) string {
 }
 
 // value is a field's value as text, or as a list of texts.
-func value(v any) (any, error) {
-	switch v := v.(type) {
-	case []string:
-		out := make([]string, 0, len(v))
-		for _, one := range v {
-			out = append(out, markdown.Lines(one, maxValue))
-		}
-		return out, nil
-	case []any:
-		out := make([]string, 0, len(v))
-		for _, one := range v {
-			text, err := value(one)
-			single, ok := text.(string)
-			if err != nil || !ok {
-				return nil, errors.New("a list holds texts and numbers only")
-			}
-			out = append(out, single)
-		}
-		return out, nil
-	case string:
-		return markdown.Lines(v, maxValue), nil
-	case bool:
-		return strconv.FormatBool(v), nil
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64), nil
-	case int:
-		return strconv.Itoa(v), nil
-	case int64:
-		return strconv.FormatInt(v, 10), nil
-	case json.Number:
-		return v.String(), nil
-	case nil:
-		return "", nil
-	default:
-		return nil, errors.New("it takes a text or a list of texts")
-	}
-}
+func value(v any) (any, error) { return markdown.Value(v, maxValue, strconv.FormatBool) }
 
 // html renders a text. Everything is escaped, so that an event's text is shown and not interpreted.
 func html(text string) string { return markdown.Parse(text).HTML(maxText) }

@@ -161,6 +161,10 @@ type Ticket struct {
 	Priority    string         `json:"priority,omitempty"`
 	Labels      []string       `json:"labels,omitempty"`
 	Fields      map[string]any `json:"fields,omitempty"` // the desk's own field ids
+
+	// Links are where an Asker's people answer, by mail address; under "" for whoever sees it. They are made at delivery
+	// and never stored. Each is a secret of its own.
+	Links map[string]string `json:"-"`
 }
 
 // Note is a comment. Body is Markdown. Notes are internal unless Public. Key identifies the note among those we
@@ -185,10 +189,15 @@ type File struct {
 	Content []byte `json:"content"`
 }
 
-// Record is one thing sent one way to a sink.
+// Record is one thing sent one way to a sink: what a rule made of an event, or nothing where the sink has a form of its
+// own for events.
 type Record struct {
 	EventID string         `json:"event_id"`
-	Data    map[string]any `json:"data"`
+	Source  string         `json:"source"`          // the connection the event came from
+	Group   string         `json:"group,omitempty"` // the case: records of one group reach the sink in order
+	At      time.Time      `json:"at"`              // when it happened; when it was received where the source does not say
+	Event   map[string]any `json:"event"`           // as expressions see it, without raw
+	Data    map[string]any `json:"data,omitempty"`  // the rule's; nil: the sink's own form
 }
 
 // Result is what became of one Record.
@@ -261,13 +270,16 @@ type Change struct {
 	At  time.Time `json:"at,omitzero"`  // when the desk says it changed
 }
 
-// Vote is a verified answer given where there is no ticket.
+// Vote is a verified answer given where there is no ticket. The ID is the vendor's for this one answer: the same answer
+// told again changes nothing.
 type Vote struct {
-	ID      string  `json:"id"`
-	Key     string  `json:"key"` // our key, as carried by the message that was answered
-	By      Account `json:"by"`
-	Outcome Outcome `json:"outcome"`
-	Reason  string  `json:"reason,omitempty"`
+	ID       string    `json:"id"`
+	Key      string    `json:"key"` // our key, as carried by what was answered
+	By       Account   `json:"by"`
+	Outcome  Outcome   `json:"outcome"`
+	Reason   string    `json:"reason,omitempty"`
+	Duration string    `json:"duration,omitempty"` // as a rule's decision reads it: once, 1h, 30m
+	At       time.Time `json:"at,omitzero"`        // when the vendor says it was given; zero: when we received it
 }
 
 // Request is an inbound HTTP request after its credentials were verified.

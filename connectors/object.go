@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors/jsonscan"
 )
 
 // What a tool's event can sensibly need, and more than a hostile body may use.
@@ -27,8 +29,8 @@ func ReadObject(body []byte) (map[string]any, error) {
 	if !json.Valid(body) {
 		return nil, &Malformed{Reason: "the body is no JSON"}
 	}
-	r := objectReader{text: string(bytes.TrimSpace(body))}
-	if r.text[0] != '{' {
+	r := objectReader{Scanner: jsonscan.New(string(body))}
+	if r.Kind() != '{' {
 		return nil, &Malformed{Reason: "the body is no JSON object"}
 	}
 	v, fault := r.value(0)
@@ -71,10 +73,9 @@ func storedNumber(text string) any {
 	return f
 }
 
-// objectReader walks over JSON that was found valid before, so it need not look for mistakes.
+// objectReader makes maps and lists of valid JSON.
 type objectReader struct {
-	text   string
-	pos    int
+	jsonscan.Scanner
 	values int
 }
 
@@ -85,39 +86,28 @@ func (r *objectReader) value(depth int) (v any, fault string) {
 	if depth > maxObjectDepth {
 		return nil, "the body is nested too deeply"
 	}
-	switch r.text[r.pos] {
+	switch r.Kind() {
 	case '{':
 		return r.object(depth)
 	case '[':
 		return r.list(depth)
 	case '"':
-		return r.str(), ""
-	case 't':
-		r.pos += len("true")
-		return true, ""
-	case 'f':
-		r.pos += len("false")
-		return false, ""
+		text, _ := r.Text()
+		return text, ""
+	case 't', 'f':
+		return r.Word() == "true", ""
 	case 'n':
-		r.pos += len("null")
+		r.Word()
 		return nil, ""
 	default:
-		start := r.pos
-		for r.pos < len(r.text) && strings.IndexByte("+-.0123456789Ee", r.text[r.pos]) >= 0 {
-			r.pos++
-		}
-		return json.Number(r.text[start:r.pos]), ""
+		return json.Number(r.Word()), ""
 	}
 }
 
 func (r *objectReader) object(depth int) (any, string) {
 	object := map[string]any{}
-	r.pos++ // the opening bracket
-	for !r.ends('}') {
-		key := r.str()
-		r.space()
-		r.pos++ // the colon
-		r.space()
+	for r.Open(); r.More(); {
+		key := r.Key()
 		if _, twice := object[key]; twice {
 			return nil, "the body has a key twice: " + Clean(key, 60)
 		}
@@ -132,8 +122,7 @@ func (r *objectReader) object(depth int) (any, string) {
 
 func (r *objectReader) list(depth int) (any, string) {
 	list := []any{}
-	r.pos++ // the opening bracket
-	for !r.ends(']') {
+	for r.Open(); r.More(); {
 		v, fault := r.value(depth + 1)
 		if fault != "" {
 			return nil, fault
@@ -141,41 +130,4 @@ func (r *objectReader) list(depth int) (any, string) {
 		list = append(list, v)
 	}
 	return list, ""
-}
-
-// ends goes on to the next member, or over the closing bracket.
-func (r *objectReader) ends(closing byte) bool {
-	r.space()
-	if r.text[r.pos] == ',' {
-		r.pos++
-		r.space()
-	}
-	if r.text[r.pos] != closing {
-		return false
-	}
-	r.pos++
-	return true
-}
-
-func (r *objectReader) space() {
-	for r.pos < len(r.text) && strings.IndexByte(" \t\r\n", r.text[r.pos]) >= 0 {
-		r.pos++
-	}
-}
-
-func (r *objectReader) str() string {
-	start, escaped := r.pos, false
-	for r.pos++; r.text[r.pos] != '"'; r.pos++ {
-		if r.text[r.pos] == '\\' {
-			escaped = true
-			r.pos++
-		}
-	}
-	r.pos++
-	if !escaped {
-		return r.text[start+1 : r.pos-1]
-	}
-	var text string
-	_ = json.Unmarshal([]byte(r.text[start:r.pos]), &text) // part of valid JSON
-	return text
 }

@@ -21,15 +21,16 @@ var mayImport = map[string][]string{
 	"gateway/audit":            {"connectors", "store"},
 	"gateway/console":          {},
 	"gateway/judge":            {"connectors", "mapping"},
-	"connectors":               {},
+	"connectors":               {"connectors/jsonscan"},
 	"connectors/verify":        {"connectors"},
+	"connectors/jsonscan":      {},
 	"connectors/markdown":      {},
 	"connectors/builtin":       {"connectors"},
 	"connectors/connectortest": {"connectors", "connectors/verify"},
 	"connectors/freshdesk":     {"connectors", "connectors/markdown", "connectors/freshworks"},
 	"connectors/freshservice":  {"connectors", "connectors/markdown", "connectors/freshworks"},
 	"connectors/preset":        {"connectors", "mapping"},
-	"connectors/webhook":       {"connectors", "mapping"},
+	"connectors/webhook":       {"connectors", "connectors/jsonscan", "mapping"},
 	"mapping":                  {},
 	"mapping/starter":          {},
 	"store":                    {"migrations"},
@@ -43,7 +44,7 @@ var mayImport = map[string][]string{
 // vendorMayImport is for the vendors' folders, which are not listed one by one, standInMayImport for the stand-ins below
 // them: they share nothing with what they stand in front of.
 var (
-	vendorMayImport  = []string{"connectors", "connectors/markdown"}
+	vendorMayImport  = []string{"connectors", "connectors/jsonscan", "connectors/markdown"}
 	standInMayImport = []string{"connectors/standin"}
 )
 

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/jsonscan"
 )
 
 // What a customer's template can sensibly need, and more than a hostile body may use.
@@ -80,8 +81,7 @@ func parseObject(what, text string) (node, error) {
 			return node{}, malformed("%s is no JSON, also after mending raw backslashes and control characters; look for quotes in inserted values", what)
 		}
 	}
-	r := reader{json.NewDecoder(strings.NewReader(text)), 0}
-	r.UseNumber()
+	r := reader{Scanner: jsonscan.New(text)}
 	doc, err := r.value(0)
 	if err != nil {
 		return node{}, err
@@ -98,9 +98,9 @@ func parseObject(what, text string) (node, error) {
 	return doc, nil
 }
 
-// reader turns the tokens of valid JSON into nodes.
+// reader makes nodes of valid JSON.
 type reader struct {
-	*json.Decoder
+	jsonscan.Scanner
 	nodes int
 }
 
@@ -111,45 +111,25 @@ func (r *reader) value(depth int) (node, error) {
 	if depth > maxDepth {
 		return node{}, malformed("the body is nested too deeply")
 	}
-	token, err := r.Token()
-	if err != nil {
-		return node{}, malformed("the body is no JSON")
-	}
-	switch t := token.(type) {
-	case json.Delim:
-		return r.members(byte(t), depth)
-	case string:
-		return node{kind: '"', text: t}, nil
-	case json.Number:
-		return node{text: t.String()}, nil
-	case bool:
-		word := strconv.FormatBool(t)
-		return node{kind: word[0], text: word}, nil
-	default:
-		return node{kind: 'n'}, nil
-	}
-}
-
-func (r *reader) members(kind byte, depth int) (node, error) {
-	n := node{kind: kind}
-	for r.More() {
-		var key string
-		if kind == '{' {
-			token, err := r.Token()
-			if err != nil {
-				return node{}, malformed("the body is no JSON")
+	n := node{kind: r.Kind()}
+	switch n.kind {
+	case '{', '[':
+		for r.Open(); r.More(); {
+			key := ""
+			if n.kind == '{' {
+				key = r.Key()
 			}
-			key, _ = token.(string) // a key is one
+			kid, err := r.value(depth + 1)
+			if err != nil {
+				return node{}, err
+			}
+			kid.key = key
+			n.kids = append(n.kids, kid)
 		}
-		kid, err := r.value(depth + 1)
-		if err != nil {
-			return node{}, err
-		}
-		kid.key = key
-		n.kids = append(n.kids, kid)
-	}
-	if _, err := r.Token(); err != nil {
-		return node{}, malformed("the body is no JSON")
+	case '"':
+		n.text, _ = r.Text()
+	default:
+		n.text = r.Word()
 	}
 	return n, nil
 }

@@ -37,8 +37,8 @@ func (v *values) any() bool {
 // two values: templates may be filled with a requester's text as it is, so this can be an attempt to slip keys in.
 func (m *fieldMap) find(doc node, unescape bool) (*values, error) {
 	v := &values{
-		fields: m, unescape: unescape, text: make([]string, len(m.variables)),
-		whole: map[int]any{}, sources: make([]found, len(m.variables)),
+		fields: m, unescape: unescape, whole: map[int]any{},
+		text: make([]string, len(m.variables)), sources: make([]found, len(m.variables)),
 	}
 	if err := v.walk(doc, "", "", true); err != nil {
 		return nil, err
@@ -156,7 +156,7 @@ func (v *values) assign(p position, n node, at string) error {
 
 // wholeNumber tells whether n is a number that is an id as it is written: a template may leave the quotes away.
 func wholeNumber(n node) bool {
-	return n.kind == 0 && n.text != "" && strings.Trim(n.text, "0123456789") == ""
+	return n.kind == 0 && n.text != "" && strings.Trim(n.text, digits) == ""
 }
 
 // plainID refuses what would make an id ambiguous or dangerous in a URL, a header or a log. That of a request is
@@ -179,7 +179,13 @@ func plainID(text string, strict bool) bool {
 // data holds the variables of one family under their names: times as RFC 3339 in UTC, numbers as numbers where they are
 // exact. A value that is not of its form stays the text it is, so that a rule that relies on the form fails in sight.
 func (v *values) data(of family) map[string]any {
-	data := make(map[string]any, len(v.text))
+	filled := 0
+	for _, s := range v.sources {
+		if s.set {
+			filled++
+		}
+	}
+	data := make(map[string]any, filled)
 	for i, variable := range v.fields.variables {
 		if variable.in&of == 0 {
 			continue
@@ -208,14 +214,17 @@ func (f form) convert(text string) any {
 // lastSecond is the end of the year 9999, after which no time is meant.
 const lastSecond = 253402300799
 
+const digits = "0123456789"
+
 // parseTime reads seconds since 1970 as decimal text, which a float would round, and RFC 3339. Further digits than
 // nanoseconds are dropped.
 func parseTime(text string) (time.Time, bool) {
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t.UTC(), true
-	}
 	whole, fraction, dotted := strings.Cut(text, ".")
-	if whole == "" || len(whole) > 12 || dotted && fraction == "" || strings.Trim(whole+fraction, "0123456789") != "" {
+	if strings.Trim(whole, digits) != "" || strings.Trim(fraction, digits) != "" {
+		t, err := time.Parse(time.RFC3339, text)
+		return t.UTC(), err == nil
+	}
+	if whole == "" || len(whole) > 12 || dotted && fraction == "" {
 		return time.Time{}, false
 	}
 	seconds, _ := strconv.ParseInt(whole, 10, 64)

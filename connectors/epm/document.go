@@ -1,11 +1,11 @@
 package epm
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/jsonscan"
 )
 
 // What a customer's template can sensibly need, and more than a hostile body may use.
@@ -29,9 +29,8 @@ type document []node
 
 // readDocument reads text, which is valid JSON. The document is an object and within the limits.
 func readDocument(text string) (document, error) {
-	r := reader{text: text, nodes: make(document, 0, 64)}
-	r.space()
-	if r.pos >= len(text) || text[r.pos] != '{' {
+	r := reader{jsonscan.New(text), make(document, 0, 64)}
+	if r.Kind() != '{' {
 		return nil, &connectors.Malformed{Reason: "the body is no JSON object"}
 	}
 	if err := r.value(node{parent: -1}, 0); err != nil {
@@ -57,17 +56,10 @@ func (d document) place(i int) string { return connectors.Clean(d.pointer(i), 12
 
 func (n node) scalar() bool { return n.kind != '{' && n.kind != '[' }
 
-// reader walks over JSON that was found valid before, so it need not look for mistakes.
+// reader makes nodes of valid JSON.
 type reader struct {
-	text  string
-	pos   int
+	jsonscan.Scanner
 	nodes document
-}
-
-func (r *reader) space() {
-	for r.pos < len(r.text) && strings.IndexByte(" \t\r\n", r.text[r.pos]) >= 0 {
-		r.pos++
-	}
 }
 
 func (r *reader) value(n node, depth int) error {
@@ -77,19 +69,15 @@ func (r *reader) value(n node, depth int) error {
 	if len(r.nodes) >= maxNodes {
 		return &connectors.Malformed{Reason: "the body has too many values"}
 	}
-	switch b := r.text[r.pos]; b {
+	n.kind = r.Kind()
+	switch n.kind {
 	case '{', '[':
-		n.kind = b
 		r.nodes = append(r.nodes, n)
-		return r.members(len(r.nodes)-1, b == '[', depth)
+		return r.members(len(r.nodes)-1, n.kind == '[', depth)
 	case '"':
-		n.kind = b
-		n.text, n.raw = r.str()
-	case 't', 'f', 'n':
-		n.kind = b
-		n.text = r.literal()
+		n.text, n.raw = r.Text()
 	default:
-		n.text = r.literal()
+		n.text = r.Word()
 	}
 	r.nodes = append(r.nodes, n)
 	return nil
@@ -97,54 +85,17 @@ func (r *reader) value(n node, depth int) error {
 
 // members reads what is in an object or a list, from its opening to its closing bracket.
 func (r *reader) members(parent int, listed bool, depth int) error {
-	r.pos++
-	for i := 0; ; i++ {
-		r.space()
-		switch r.text[r.pos] {
-		case '}', ']':
-			r.pos++
-			return nil
-		case ',':
-			r.pos++
-			r.space()
-		}
+	r.Open()
+	for i := 0; r.More(); i++ {
 		n := node{parent: parent, listed: listed}
 		if listed {
 			n.key = strconv.Itoa(i)
 		} else {
-			n.key, _ = r.str()
-			r.space()
-			r.pos++ // the colon
-			r.space()
+			n.key = r.Key()
 		}
 		if err := r.value(n, depth+1); err != nil {
 			return err
 		}
 	}
-}
-
-// str reads a text, decoded and as it was written.
-func (r *reader) str() (decoded, raw string) {
-	start, escaped := r.pos, false
-	for r.pos++; r.text[r.pos] != '"'; r.pos++ {
-		if r.text[r.pos] == '\\' {
-			escaped = true
-			r.pos++
-		}
-	}
-	r.pos++
-	raw = r.text[start+1 : r.pos-1]
-	if !escaped {
-		return raw, raw
-	}
-	_ = json.Unmarshal([]byte(r.text[start:r.pos]), &decoded) // part of valid JSON
-	return decoded, raw
-}
-
-func (r *reader) literal() string {
-	start := r.pos
-	for r.pos < len(r.text) && strings.IndexByte(",]} \t\r\n", r.text[r.pos]) < 0 {
-		r.pos++
-	}
-	return r.text[start:r.pos]
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/jsonscan"
 )
 
 // maxDepth is how deep values may stand in each other; no sender needs half of it.
@@ -45,54 +46,44 @@ func parse(body []byte) (any, error) {
 	if !json.Valid(body) {
 		return nil, malformed("the body is not JSON")
 	}
-	r := reader{text: string(body)}
+	r := reader{jsonscan.New(string(body))}
 	return r.value(nil)
 }
 
-// reader walks over JSON that was found valid before, so it need not look for mistakes.
-type reader struct {
-	text string
-	pos  int
-}
+// reader makes maps and lists of valid JSON.
+type reader struct{ jsonscan.Scanner }
 
 func (r *reader) value(at pointer) (any, error) {
-	r.space()
-	switch r.text[r.pos] {
+	switch kind := r.Kind(); kind {
 	case '{', '[':
 		if len(at) == maxDepth {
 			return nil, malformed("the body is nested too deeply")
 		}
-		if r.text[r.pos] == '{' {
+		if kind == '{' {
 			return r.object(at)
 		}
 		return r.list(at)
 	case '"':
-		return r.str(), nil
-	}
-	start := r.pos
-	for r.pos < len(r.text) && strings.IndexByte(",]} \t\r\n", r.text[r.pos]) < 0 {
-		r.pos++
-	}
-	switch word := r.text[start:r.pos]; word {
-	case "null":
+		text, _ := r.Text()
+		return text, nil
+	case 't', 'f':
+		return r.Word() == "true", nil
+	case 'n':
+		r.Word()
 		return nil, nil
-	case "true", "false":
-		return word == "true", nil
 	default:
-		return number(word)
+		return number(r.Word())
 	}
 }
 
 func (r *reader) object(at pointer) (any, error) {
 	out := map[string]any{}
-	for r.more('}') {
-		key := r.str()
+	for r.Open(); r.More(); {
+		key := r.Key()
 		below := append(at, key)
 		if _, twice := out[key]; twice {
 			return nil, malformed("a key stands twice: %s", connectors.Clean(below.String(), 120))
 		}
-		r.space()
-		r.pos++ // the colon
 		v, err := r.value(below)
 		if err != nil {
 			return nil, err
@@ -105,7 +96,7 @@ func (r *reader) object(at pointer) (any, error) {
 func (r *reader) list(at pointer) (any, error) {
 	out := []any{}
 	below := append(at, "") // only its length counts
-	for r.more(']') {
+	for r.Open(); r.More(); {
 		v, err := r.value(below)
 		if err != nil {
 			return nil, err
@@ -113,46 +104,6 @@ func (r *reader) list(at pointer) (any, error) {
 		out = append(out, v)
 	}
 	return out, nil
-}
-
-// more goes to the next member and tells whether there is one. At first it steps over the opening bracket.
-func (r *reader) more(end byte) bool {
-	if c := r.text[r.pos]; c == '{' || c == '[' {
-		r.pos++
-	}
-	r.space()
-	switch r.text[r.pos] {
-	case end:
-		r.pos++
-		return false
-	case ',':
-		r.pos++
-		r.space()
-	}
-	return true
-}
-
-func (r *reader) space() {
-	for r.pos < len(r.text) && strings.IndexByte(" \t\r\n", r.text[r.pos]) >= 0 {
-		r.pos++
-	}
-}
-
-func (r *reader) str() string {
-	start, escaped := r.pos, false
-	for r.pos++; r.text[r.pos] != '"'; r.pos++ {
-		if r.text[r.pos] == '\\' {
-			escaped = true
-			r.pos++
-		}
-	}
-	r.pos++
-	if !escaped {
-		return r.text[start+1 : r.pos-1]
-	}
-	var decoded string
-	_ = json.Unmarshal([]byte(r.text[start:r.pos]), &decoded) // part of valid JSON
-	return decoded
 }
 
 // largestWhole is the first whole number from which on a float64 may stand for several.

@@ -37,8 +37,8 @@ type (
 	}
 	// approver tells a decision by a call.
 	approver struct{ *account }
-	// gate takes a decision without a call, for Apono to fetch by its manual webhook.
-	gate struct{}
+	// gate takes a decision without a call: for Apono to fetch by its manual webhook, or for nobody.
+	gate struct{ way string }
 
 	gatedSource struct {
 		*source

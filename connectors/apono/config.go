@@ -39,7 +39,7 @@ type Config struct {
 	Token connectors.Secret `yaml:"token"`
 	// Way is how Apono learns of a decision. api: it is told by a call, as the token's user, whom the access flow must
 	// name as an approver. manual: it asks by a manual webhook of the access flow, and the answer carries the state of
-	// the case. none: it is not told.
+	// the case. none: it is not told, and a decision is recorded here only.
 	Way string `yaml:"way"`
 
 	Decision DecisionCalls `yaml:"decision"`
@@ -113,7 +113,7 @@ func New() connectors.Config {
 }
 
 // Open checks the settings, reporting every fault with its path, and builds the connector. What it can do follows from
-// them: only a token lets it revoke and read states, and only the ways api and manual let it take a decision.
+// them: only a token lets it revoke and read states.
 func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	var f faults
 	s := &source{
@@ -154,20 +154,13 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 		return nil, err
 	}
 	if c.Token.IsZero() {
-		if c.Way == wayManual {
-			return &gatedSource{source: s}, nil
-		}
-		return s, nil
+		return &gatedSource{source: s, gate: gate{c.Way}}, nil
 	}
 	a := &account{source: s, client: env.Client.With(connectors.Bearer{Token: c.Token})}
-	switch c.Way {
-	case wayAPI:
+	if c.Way == wayAPI {
 		return &approver{a}, nil
-	case wayManual:
-		return &gatedAccount{account: a}, nil
-	default:
-		return a, nil
 	}
+	return &gatedAccount{account: a, gate: gate{c.Way}}, nil
 }
 
 // faults collects what is wrong with the settings.

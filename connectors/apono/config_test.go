@@ -70,8 +70,8 @@ func TestWhatAConnectionCanDoFollowsFromItsSettings(t *testing.T) {
 		{"api", mustOpen(t, ""), true, true, true},
 		{"manual", withoutToken(t, "manual"), true, false, false},
 		{"manual with a token", mustOpen(t, "way: manual"), true, true, true},
-		{"none", withoutToken(t, "none"), false, false, false},
-		{"none with a token", mustOpen(t, "way: none"), false, true, true},
+		{"none", withoutToken(t, "none"), true, false, false},
+		{"none with a token", mustOpen(t, "way: none"), true, true, true},
 	} {
 		if got := connectors.Can(tt.k, connectors.Decide); got != tt.decide {
 			t.Errorf("%s: can decide: %v", tt.name, got)

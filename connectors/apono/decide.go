@@ -15,14 +15,18 @@ import (
 )
 
 // Decide takes a decision without telling anybody: Apono asks, and is answered from the state of the case (Receive).
-// Success means that the answer is ready, not that Apono has fetched it.
-func (gate) Decide(_ context.Context, d connectors.Decision) error {
+// Success means that the answer is ready, not that Apono has fetched it. With the way none nothing is: the
+// decision is recorded here only.
+func (g gate) Decide(_ context.Context, d connectors.Decision) error {
 	const name = "keep decision for Apono to ask"
 	if d.RequestID == "" {
 		return connectors.Permanently("%s: it has no request id", name)
 	}
 	if d.Outcome != connectors.Approved && d.Outcome != connectors.Denied {
 		return connectors.Permanently("%s: it is neither approved nor denied", name)
+	}
+	if g.way == wayNone {
+		return &connectors.Kept{Why: "settings.way is none"}
 	}
 	return nil
 }

@@ -205,10 +205,10 @@ func TestADecisionThatAponoAsksForNeedsNoCall(t *testing.T) {
 	}
 }
 
-func TestAWayWithoutDecisionsIsRefusedBeforeAnyCall(t *testing.T) {
+func TestADecisionNobodyIsToldIsKept(t *testing.T) {
 	t.Parallel()
 	_, err := connectors.Do(t.Context(), withoutToken(t, "none"), connectors.Action{Kind: connectors.Decide, Decision: &approval})
-	if !errors.Is(err, connectors.ErrUnsupported) {
-		t.Errorf("Decide() = %v, want ErrUnsupported", err)
+	if kept, ok := errors.AsType[*connectors.Kept](err); !ok || kept.Why != "settings.way is none" {
+		t.Errorf("Decide() = %v, want it kept", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/epm/epmstandin"
 	"github.com/drawbridge-itsm/drawbridge/gateway/audit"
 	"github.com/drawbridge-itsm/drawbridge/store"
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
@@ -282,7 +283,7 @@ func TestAuditVerifyOfWhatABridgeRecorded(t *testing.T) {
 		must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
 		_, err = c.decided(id, issue.Key, "Approved")
 		must(t, err)
-		_, err = c.decidedInConsole()
+		_, err = c.decidedInConsole(epmstandin.Approved, "Approved")
 		must(t, err)
 		_, issue, err = c.request()
 		must(t, err)

@@ -20,6 +20,7 @@ func (c *check) aponoSteps() []step {
 		{"access.failed", "a request fails: the ticket is closed", func() (string, error) { return c.aponoEnds(c.apono.Fail) }},
 		{"access.denied", "an approver declines in Apono, whose webhook is lost: asking finds it out", c.aponoUnheard},
 		{"access.requested", "Kim closes an approved ticket: the access is taken back", c.aponoRevoked},
+		{"access.requested", "Apono is not to be told: the decision is recorded here only, and the ticket says so", c.aponoNotTold},
 		{"access.requested", "the template for Logz.io, JSON inside a text, opens a ticket", c.aponoText},
 		{"access.requested", "the template for Sentinel, a list without an id, is kept as a dead letter that says so", c.aponoList},
 		{"anomaly", "an anomaly is told on its request's ticket", c.aponoAnomaly},
@@ -166,15 +167,7 @@ func (c *check) aponoUnheard() (string, error) {
 
 // pollOften has a source asked all the time what became of requests, until back is called.
 func (c *check) pollOften(connection string) (back func() error, err error) {
-	d, err := c.store.Document(c.ctx, "Connection", connection, 0)
-	if err != nil {
-		return nil, err
-	}
-	apply := func(text string) error {
-		_, err := c.bridge.gateway.Apply(c.ctx, [][]byte{[]byte(text)}, "demo", "to be asked often")
-		return err
-	}
-	return func() error { return apply(d.Text) }, apply(d.Text + "watch: {every: 100ms}\n")
+	return c.edited("Connection", connection, func(text string) string { return text + "watch: {every: 100ms}\n" })
 }
 
 // aponoSilent makes sure that Apono was told nothing.
@@ -227,6 +220,28 @@ func (c *check) aponoRevoked() (string, error) {
 		return c.comment(issue.Key, "Access taken back on the word of Kim Okafor")
 	})
 	return issue.Key + ", Apono takes the access back, and the ticket says so", err
+}
+
+// aponoNotTold decides while nothing goes back to Apono.
+func (c *check) aponoNotTold() (string, error) {
+	back, err := c.edited("Connection", "apono", func(text string) string { return strings.Replace(text, "way: api", "way: none", 1) })
+	if err != nil {
+		return "", err
+	}
+	id, issue, err := c.askApono()
+	if err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
+		return "", err
+	}
+	if err := c.kept("apono", id, issue.Key); err != nil {
+		return "", err
+	}
+	if err := c.aponoSilent(id); err != nil {
+		return "", err
+	}
+	return issue.Key + " says so, and nobody was told", back()
 }
 
 // aponoWith is another webhook of the same account, with a template of its own.

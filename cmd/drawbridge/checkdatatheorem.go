@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -20,9 +21,11 @@ func (c *check) datatheoremSteps() []step {
 		{"finding.dismissed", "a violation will not be mended: its ticket is done and says why", c.violationDismissed},
 		{"finding.dismissed", "a violation becomes an exception, whose webhook is lost: asking finds it out", c.violationUnheard},
 		{"finding.opened", "a mobile finding opens a ticket; its risk accepted, it is done", c.mobileFinding},
+		{"finding.opened", "Kim accepts a mobile finding's risk: Data Theorem is told by the call its settings describe", c.riskAccepted},
 		{"asset.discovered", "a discovered service opens a ticket", c.serviceDiscovered},
 		{"audit", "somebody who logs in to the portal opens no ticket", c.portalLogin},
 		{"anomaly", "what Mobile Protect tells is kept and opens no ticket", c.protectEvent},
+		{"unknown", "an event of a type nobody documents is kept and opens no ticket", c.unknownEvent},
 	}
 }
 
@@ -185,6 +188,38 @@ func (c *check) mobileFinding() (string, error) {
 	return issue.Key + " is done", c.stands(issue.Key, "Done")
 }
 
+// riskAccepted decides a mobile finding while the call that tells of it is set, and the rule takes decisions.
+func (c *check) riskAccepted() (string, error) {
+	connection, err := c.edited("Connection", "datatheorem", func(text string) string {
+		return strings.Replace(text, "settings:\n", "settings:\n  targets: {update: {body: '{\"status\": {status}, \"comment\": {reason}}'}}\n", 1)
+	})
+	if err != nil {
+		return "", err
+	}
+	rule, err := c.edited("Rule", "datatheorem-findings", func(text string) string {
+		return strings.Replace(text, "type: Task", "type: Access Request", 1) +
+			"decision: { approved: ticket.status == \"Approved\", denied: ticket.status == \"Declined\", policy: risk-owners }\n"
+	})
+	if err != nil {
+		return "", err
+	}
+	id := c.datatheorem.OpenTarget("app-1", "A test address is in the program")
+	issue, err := c.ticketOf("datatheorem", id)
+	if err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
+		return "", err
+	}
+	if err := c.says(issue.Key, "accepted by datatheorem"); err != nil {
+		return "", err
+	}
+	if told := c.datatheorem.Updates(); len(told) != 1 || told[0].Target != id || told[0].Status != "CLOSED_RISK_ACCEPTED" {
+		return "", fmt.Errorf("it is %+v that Data Theorem was told, want one accepted risk", told)
+	}
+	return issue.Key + ", the finding is closed there, and the ticket says so", errors.Join(connection(), rule())
+}
+
 func (c *check) serviceDiscovered() (string, error) {
 	before := len(c.jira.Issues())
 	c.datatheorem.DiscoverService("new.shop.example")
@@ -217,4 +252,12 @@ func (c *check) protectEvent() (string, error) {
 		err = fmt.Errorf("the event is %s, want unrouted", event.State)
 	}
 	return "counted as unrouted", err
+}
+
+func (c *check) unknownEvent() (string, error) {
+	event, err := c.without("datatheorem", "unknown", func() error {
+		_, err := c.datatheorem.Send(c.ctx, []byte(`{"event":{"type":"SUPPLY_CHAIN__PACKAGE_SEEN","data":{"name":"left"},"version":1},"time":1767607200}`))
+		return err
+	})
+	return "kept and counted as " + event.State, err
 }

@@ -21,7 +21,8 @@ func (c *check) epmSteps() []step {
 		{"admin.requested", "a request for administrator rights is declined by Kim", c.adminDenied},
 		{"access.requested", "Max, who may not decide, approves: refused, then Kim decides", c.wrongPerson},
 		{"access.requested", "Ana approves her own request: refused", c.requester},
-		{"access.approved", "somebody decides in EPM itself: the ticket is closed", c.decidedInConsole},
+		{"access.approved", "somebody approves in EPM itself: the ticket is closed", func() (string, error) { return c.decidedInConsole(epmstandin.Approved, "Approved") }},
+		{"access.denied", "somebody declines in EPM itself: the ticket is closed", func() (string, error) { return c.decidedInConsole(epmstandin.Denied, "Declined") }},
 		{"admin.approved", "somebody grants administrator rights in EPM itself: the ticket is closed", func() (string, error) { return c.adminInConsole(epmstandin.Approved, "Approved") }},
 		{"admin.denied", "somebody refuses administrator rights in EPM itself: the ticket is closed", func() (string, error) { return c.adminInConsole(epmstandin.Denied, "Declined") }},
 		{"access.requested", "the same event arrives twice: one ticket", c.duplicate},
@@ -143,12 +144,12 @@ func (c *check) refusedMove(id, key, by, words string) error {
 	return c.silent(id)
 }
 
-func (c *check) decidedInConsole() (string, error) {
+func (c *check) decidedInConsole(decision epmstandin.State, status string) (string, error) {
 	id, issue, err := c.request()
 	if err != nil {
 		return "", err
 	}
-	return c.inConsole(id, issue.Key, epmstandin.Approved, "Approved")
+	return c.inConsole(id, issue.Key, decision, status)
 }
 
 func (c *check) adminInConsole(decision epmstandin.State, status string) (string, error) {

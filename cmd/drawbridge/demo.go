@@ -13,11 +13,12 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors/datatheorem/datatheoremstandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/elimity/elimitystandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/epm/epmstandin"
+	"github.com/drawbridge-itsm/drawbridge/connectors/webhook/webhookstandin"
 )
 
 type demoCommand struct {
 	Check   bool `help:"Run the whole loop unattended, print a transcript and fail when a step is wrong."`
-	Port    int  `default:"8480" help:"First of six ports on 127.0.0.1; 0 takes free ones."`
+	Port    int  `default:"8480" help:"First of seven ports on 127.0.0.1; 0 takes free ones."`
 	Verbose bool `short:"v" help:"Print the bridge's log."`
 }
 
@@ -61,7 +62,14 @@ func (c *demoCommand) show(s *surroundings, w *world) error {
 	w.gate.Request(maxAsksAtTheGate)
 	w.datatheorem.OpenViolation(datatheoremstandin.Violation{})
 	w.elimity.RemoveEntity("max@corp.example", "left the company", elimitystandin.Bo)
-	fmt.Fprintf(s.stdout, `Drawbridge is running, with stand-ins for four security tools and Jira on this machine.
+	asked := w.tool.Ask(maxAsksForABackup)
+	senders.Go(func() {
+		_ = eventually(ctx, func() error {
+			_, err := w.tool.Send(ctx, webhookstandin.Plain, webhookstandin.Created, asked)
+			return err
+		})
+	})
+	fmt.Fprintf(s.stdout, `Drawbridge is running, with stand-ins for five security tools and Jira on this machine.
 
   The bridge                %[1]s/#token=%[2]s
   Jira (stand-in)           %[3]s/
@@ -70,6 +78,7 @@ func (c *demoCommand) show(s *surroundings, w *world) error {
   Apono, asking (stand-in)  %[5]s/gate/
   Data Theorem (stand-in)   %[6]s/
   Elimity (stand-in)        %[7]s/
+  Any other tool (stand-in) %[8]s/
 
 A ticket of every tool waits in Jira already. Open one there, act as Kim or Lee, and approve or decline it:
 the decision reaches the tool, and the ticket gets a comment that says so. Then try it as Max, who may not
@@ -79,11 +88,12 @@ decide, or as Ana, who asked. New requests, findings and changes are raised on t
   Apono         the request's state; behind a manual webhook it asks every few seconds, and the ticket answers
   Data Theorem  resolve a violation and its ticket is done; open it again and so does the ticket
   Elimity       the log of its journal source; it has no call that takes a decision
+  Any other     the request's state; nothing but the settings of its connection knows this tool
 
 Everything that happened to a request is on the bridge's page.
 
 Nothing is kept: Ctrl-C ends it all.
-`, w.urls.bridge, w.token, w.urls.jira, w.urls.epm, w.urls.apono, w.urls.datatheorem, w.urls.elimity)
+`, w.urls.bridge, w.token, w.urls.jira, w.urls.epm, w.urls.apono, w.urls.datatheorem, w.urls.elimity, w.urls.tool)
 	err := <-done
 	cancel()
 	senders.Wait()
@@ -107,6 +117,8 @@ var (
 		Requester: aponostandin.Person{ID: "user-max", Name: "Max Lindqvist", Email: "max@corp.example"}, Justification: "Look at a failed build",
 		Flow: "Build machines", Integration: "Build", Type: "SSH", Resources: []aponostandin.Resource{{Name: "build-3", Type: "Server", Permission: "Login"}}, BehindWebhook: true,
 	}
+
+	maxAsksForABackup = webhookstandin.Request{Login: "max", Name: "Max Lindqvist", Resource: "last night's backup", Reason: "Compare two tables"}
 
 	aponoAna = aponostandin.Person{ID: "user-ana", Name: "Ana Moreau", Email: "ana@corp.example"}
 	// dana is an approver whom only Apono knows.

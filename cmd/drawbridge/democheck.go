@@ -45,7 +45,7 @@ type step struct {
 }
 
 func (c *check) all() error {
-	for _, s := range slices.Concat(c.epmSteps(), c.aponoSteps(), c.gateSteps(), c.datatheoremSteps(), c.elimitySteps(), c.lastSteps()) {
+	for _, s := range slices.Concat(c.epmSteps(), c.aponoSteps(), c.gateSteps(), c.datatheoremSteps(), c.elimitySteps(), c.toolSteps(), c.lastSteps()) {
 		started := time.Now()
 		note, err := s.run()
 		c.n++
@@ -147,6 +147,31 @@ func (c *check) stands(key, status string) error {
 // says waits until a comment of a ticket says the words.
 func (c *check) says(key, words string) error {
 	return c.until(func() error { return c.comment(key, words) })
+}
+
+// edited publishes a document with changes, until back is called.
+func (c *check) edited(kind, name string, edit func(text string) string) (back func() error, err error) {
+	d, err := c.store.Document(c.ctx, kind, name, 0)
+	if err != nil {
+		return nil, err
+	}
+	apply := func(text string) error {
+		_, err := c.bridge.gateway.Apply(c.ctx, [][]byte{[]byte(text)}, "demo", "for one step of the demo")
+		return err
+	}
+	return func() error { return apply(d.Text) }, apply(edit(d.Text))
+}
+
+// kept waits until a ticket says that nobody was told, and makes sure that the case has ended with its decision kept.
+func (c *check) kept(connection, id, key string) error {
+	if err := c.says(key, "This is recorded here only; "+connection+" was not told"); err != nil {
+		return err
+	}
+	view, err := c.caseAt(connection, id)
+	if err == nil && (view.State != store.CaseClosed || view.Decision.State != store.DecisionKept) {
+		err = fmt.Errorf("the case is %s and its decision %s, want it closed and kept", view.State, view.Decision.State)
+	}
+	return err
 }
 
 // latest waits until an event is planned that came in last at a connection, is of a kind and was not seen before.

@@ -65,7 +65,8 @@ delivery: {timeout: 2s, first: 200ms}
 `, demoTenant, w.urls.epm, demoClient, w.toolSecret, demoHookUser, w.hookPassword)
 }
 
-// toolDocuments are the connections to the other tools, one for each way a decision goes back.
+// toolDocuments are the connections to the other tools, one for each way a decision goes back, and the rule for the one
+// that nobody has heard of.
 func toolDocuments(w *world) []string {
 	return []string{
 		fmt.Sprintf(`# A decision is told by a call.
@@ -93,7 +94,7 @@ inbound:
   verify: {bearer: {tokens: [{value: %q}]}}
 delivery: {timeout: 2s, first: 200ms}
 `, w.hookPassword),
-		fmt.Sprintf(`# Findings are not decided: nothing goes back.
+		fmt.Sprintf(`# What is found is mended, not decided: nothing goes back.
 kind: Connection
 name: datatheorem
 connector: datatheorem
@@ -105,6 +106,13 @@ inbound:
 outbound: {allow_hosts: [127.0.0.1]}
 delivery: {timeout: 2s, first: 200ms}
 `, w.urls.datatheorem, w.toolSecret, w.hookPassword),
+		`# Who may accept the risk of a finding, where a rule asks for that. Nobody has asked for one.
+kind: Policy
+name: risk-owners
+approvers:
+  people: [kim]
+unknown_requester: allow
+`,
 		fmt.Sprintf(`# A decision is written into a journal.
 kind: Connection
 name: elimity
@@ -118,6 +126,55 @@ inbound:
 outbound: {allow_hosts: [127.0.0.1]}
 delivery: {timeout: 2s, first: 200ms}
 `, w.urls.elimity, demoJournal, w.toolSecret, w.toolSecret, w.hookPassword),
+		fmt.Sprintf(`# A tool no connector was written for: where its events say what, and the call that tells it a decision.
+kind: Connection
+name: tool
+connector: webhook
+settings:
+  paths:
+    id: /id
+    kind: /event
+    time: /at
+    request_id: /request/id
+    subject: /request/resource
+    reason: /request/reason
+    requester: {account: /request/user/login, name: /request/user/name, mail: "${body.request.user.login}@corp.example"}
+  kinds: {request.created: access.requested}
+  auth: {bearer: {token: {value: %[2]q}}}
+  decision:
+    url: %[1]s/requests/${decision.request_id}/decision
+    words: {approved: APPROVE, denied: REJECT}
+    taken: /ok
+    body: {decision: "${decision.word}", by: "${decision.by.name}", ticket: "${decision.ticket.key}", note: "${decision.reason}"}
+    state:
+      url: %[1]s/requests/${decision.request_id}
+      outcome: /status
+      words: {WAITING: pending}
+inbound:
+  verify: {bearer: {tokens: [{value: %[3]q}]}}
+outbound: {allow_hosts: [127.0.0.1]}
+delivery: {timeout: 2s, first: 200ms}
+`, w.urls.tool, w.toolSecret, w.hookPassword),
+		`# What a tool without rules of ours needs: the same as the others.
+kind: Rule
+name: tool-requests
+on: tool
+when: event.kind == "access.requested"
+create:
+  at: jira
+  project: ITSEC
+  type: Access Request
+  summary: "${event.requester.name ?? 'Somebody'} asks for ${event.subject ?? 'access'}"
+  description: ${quote(event.reason ?? "none")}
+  labels: [tool]
+decision:
+  approved: ticket.status == "Approved"
+  denied: ticket.status == "Declined"
+  policy: access-approvers
+settle:
+  approved: { status: Approved }
+  denied: { status: Declined }
+`,
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors/elimity/elimitystandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/epm/epmstandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira/jirastandin"
+	"github.com/drawbridge-itsm/drawbridge/connectors/webhook/webhookstandin"
 	"github.com/drawbridge-itsm/drawbridge/gateway"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
@@ -36,6 +37,7 @@ type world struct {
 	gate        *aponostandin.Server // an account of Apono that asks by manual webhooks
 	datatheorem *datatheoremstandin.Server
 	elimity     *elimitystandin.Server
+	tool        *webhookstandin.Server // connected by configuration alone
 	bridge      *bridge
 	store       *store.Store
 	token       string       // full rights
@@ -45,7 +47,7 @@ type world struct {
 	hookPassword string // EPM's, at our door, and the other tools' token
 	hookSecret   string // Jira's
 	toolSecret   string // ours, at every tool
-	urls         struct{ bridge, jira, epm, apono, datatheorem, elimity string }
+	urls         struct{ bridge, jira, epm, apono, datatheorem, elimity, tool string }
 
 	listener net.Listener
 	servers  []*http.Server
@@ -54,7 +56,7 @@ type world struct {
 // worldOptions say what a world is like.
 type worldOptions struct {
 	Database string
-	Port     int // first of six; 0: free ones
+	Port     int // first of seven; 0: free ones
 	Log      *slog.Logger
 	Jira     func(*jirastandin.Options)
 	EPM      func(*epmstandin.Options)
@@ -65,7 +67,7 @@ type worldOptions struct {
 func newWorld(ctx context.Context, o worldOptions) (*world, error) {
 	w := &world{hookPassword: store.NewID(), hookSecret: store.NewID(), toolSecret: store.NewID()}
 	var listeners []net.Listener
-	for i, address := range []*string{&w.urls.bridge, &w.urls.jira, &w.urls.epm, &w.urls.apono, &w.urls.datatheorem, &w.urls.elimity} {
+	for i, address := range []*string{&w.urls.bridge, &w.urls.jira, &w.urls.epm, &w.urls.apono, &w.urls.datatheorem, &w.urls.elimity, &w.urls.tool} {
 		port := o.Port
 		if port != 0 {
 			port += i
@@ -85,7 +87,7 @@ func newWorld(ctx context.Context, o worldOptions) (*world, error) {
 	aponoPages := http.NewServeMux()
 	aponoPages.Handle("/gate/", http.StripPrefix("/gate", w.gate))
 	aponoPages.Handle("/", w.apono)
-	for i, h := range []http.Handler{w.jira, w.epm, aponoPages, w.datatheorem, w.elimity} {
+	for i, h := range []http.Handler{w.jira, w.epm, aponoPages, w.datatheorem, w.elimity, w.tool} {
 		w.serve(listeners[i+1], h)
 	}
 
@@ -120,6 +122,9 @@ func (w *world) standIns(o worldOptions) {
 	elimity := elimitystandin.Options{
 		TokenSecret: w.toolSecret, JournalID: demoJournal, JournalToken: w.toolSecret, HookURL: w.urls.bridge + "/in/elimity/" + w.hookPassword,
 	}
+	w.tool = webhookstandin.New(webhookstandin.Options{
+		Token: w.toolSecret, HookURL: w.urls.bridge + "/in/tool", HookHeader: http.Header{"Authorization": {"Bearer " + w.hookPassword}},
+	})
 	if o.Jira != nil {
 		o.Jira(&jira)
 	}

@@ -133,8 +133,12 @@ func (s *Server) CutNext() {
 	s.cut = true
 }
 
-// ServeHTTP answers calls that carry the credentials.
+// ServeHTTP answers calls that carry the credentials, and shows at / to everybody what became of the requests.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/" {
+		s.page(w)
+		return
+	}
 	o := s.options
 	if (o.Token != "" && !same(r.Header.Get("Authorization"), "Bearer "+o.Token)) || (o.APIKey != "" && !same(r.Header.Get("X-Api-Key"), o.APIKey)) {
 		refuse(w, http.StatusUnauthorized, "the credentials are missing or wrong")
@@ -145,6 +149,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mux.ServeHTTP(w, r)
+}
+
+func (s *Server) page(w http.ResponseWriter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.requests {
+		fmt.Fprintf(w, "%s  %s asks for %s: %s %s\n", r.ID, r.Name, r.Resource, r.State, r.By)
+	}
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

@@ -22,6 +22,7 @@ type Redmine struct {
 	Secret   string  // what the desk script signs with
 	NoRights Account // may read and comment, not in private
 	Admin    Account
+	Without  map[string]Account // by the one permission in the project access that an account lacks
 
 	hook     *httptest.Server
 	sink     sinks
@@ -48,7 +49,7 @@ func StartRedmine(t testing.TB, script string, accounts int) *Redmine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Redmine{Secret: "secret-of-the-desk-script", people: map[string]Person{}}
+	r := &Redmine{Secret: "secret-of-the-desk-script", people: map[string]Person{}, Without: map[string]Account{}}
 	r.hook = httptest.NewServer(&r.sink)
 	t.Cleanup(r.hook.Close)
 	file := write(t, string(database), dir, "redmine.db")
@@ -67,6 +68,8 @@ func StartRedmine(t testing.TB, script string, accounts int) *Redmine {
 	for _, line := range strings.Fields(run(t, dir, append(env, "ACCOUNTS="+strconv.Itoa(accounts)), "ruby", seed)) {
 		part := strings.Split(line, ":")
 		switch login, id, key := part[0], part[1], part[2]; {
+		case strings.HasPrefix(login, "without"):
+			r.Without[strings.TrimPrefix(login, "without")] = Account{Login: login, Token: key}
 		case strings.HasPrefix(login, "bridge"):
 			r.accounts = append(r.accounts, Account{Login: login, Token: key})
 		case login == "guest":
@@ -189,6 +192,9 @@ ActiveRecord::Base.transaction do
   person.call('lee', 'Lee', [project], approver)
   person.call('max', 'Max', [project], mover)
   person.call('guest', 'Guest', [project], guest)
+  work.each do |lacking|
+    person.call("without#{lacking}", 'Bridge', [project], Role.create!(:name => "Without #{lacking}", :permissions => work - [lacking]))
+  end
   ENV['ACCOUNTS'].to_i.times { |n| person.call("bridge#{n + 1}", 'Bridge', [project, plain], bridge) }
 end
 `

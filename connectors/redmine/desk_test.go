@@ -45,6 +45,7 @@ func TestRedmine(t *testing.T) {
 		"describe tells fields and statuses":           describe,
 		"groups and people":                            directory,
 		"wrong credentials are not taken for an empty": wrongCredentials,
+		"requests as they are sent":                    requestsAsSent,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

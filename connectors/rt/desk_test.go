@@ -47,6 +47,7 @@ func TestRequestTracker(t *testing.T) {
 		"groups and people":                            directory,
 		"the desk script signs what it tells":          webhook,
 		"wrong credentials are the connection's fault": wrongCredentials,
+		"requests as they are sent":                    requestsAsSent,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -182,13 +182,6 @@ type Move struct {
 	Note   *Note          `json:"note,omitempty"`
 }
 
-// File is an attachment.
-type File struct {
-	Name    string `json:"name"`
-	Type    string `json:"type,omitempty"` // media type
-	Content []byte `json:"content"`
-}
-
 // Record is one thing sent one way to a sink: what a rule made of an event, or nothing where the sink has a form of its
 // own for events.
 type Record struct {

@@ -280,6 +280,9 @@ func (c *catalogue) checkRule(r *rule) error {
 	} else if desk.connector != nil && !connectors.Can(desk.connector, connectors.ActionKind(kind)) {
 		faults = append(faults, fmt.Errorf("%s.at: %s (%s) cannot %s", kind, at, desk.doc.Connector, kind))
 	}
+	if doc.File() != nil && desk != nil && desk.connector != nil && !connectors.Can(desk.connector, connectors.Attach) {
+		faults = append(faults, fmt.Errorf("%s.attach: %s (%s) cannot attach files", kind, at, desk.doc.Connector))
+	}
 	if doc.Create != nil && doc.Create.Reopen != nil && desk != nil && desk.connector != nil && !connectors.Can(desk.connector, connectors.Transition) {
 		faults = append(faults, fmt.Errorf("create.reopen: %s (%s) cannot move tickets", at, desk.doc.Connector))
 	}

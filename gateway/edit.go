@@ -153,8 +153,12 @@ func (g *Gateway) Replan(ctx context.Context, id, who, why string) error {
 		if err != nil {
 			return err
 		}
-		if draft == nil || draft.Kind != d.Kind {
+		file := d.Kind == string(connectors.Attach)
+		if draft == nil || !file && draft.Kind != d.Kind || file && draft.Attach == nil {
 			return fmt.Errorf("rule %s no longer asks for a %s", d.Rule, d.Kind)
+		}
+		if file && draft.Attach.Fault != "" {
+			return errors.New(draft.Attach.Fault)
 		}
 		link, err := tx.Link(ctx, d.LinkID)
 		if err != nil {
@@ -164,6 +168,9 @@ func (g *Gateway) Replan(ctx context.Context, id, who, why string) error {
 			return fmt.Errorf("rule %s now acts at %s, and this delivery is for %s", d.Rule, draft.At, link.Desk)
 		}
 		rendered := action(*draft, link)
+		if file {
+			rendered = attachment(*draft)
+		}
 		if rendered.Note != nil {
 			rendered.Note.Key = noteKey(link, d.EventID, d.Rule)
 		}
@@ -177,7 +184,7 @@ func (g *Gateway) Replan(ctx context.Context, id, who, why string) error {
 			return err
 		}
 		// Only the delivery that opens a ticket says by which rule and policy the ticket is judged.
-		if draft.Kind == string(connectors.Create) && d.Rule == link.Rule {
+		if d.Kind == string(connectors.Create) && d.Rule == link.Rule {
 			caze, err := tx.LockCase(ctx, d.CaseID)
 			if err != nil {
 				return err

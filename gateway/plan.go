@@ -138,7 +138,10 @@ func (p *plan) owe(in planInput, r *rule, d mapping.Draft) string {
 	if a.Note != nil {
 		a.Note.Key = noteKey(link, in.eventID, r.Rule().Name)
 	}
-	p.add(in, r, link, store.Delivery{Purpose: purposeTicket}, a)
+	if kind != connectors.Update || !onlyFile(d) {
+		p.add(in, r, link, store.Delivery{Purpose: purposeTicket}, a)
+	}
+	p.attach(in, r, link, d)
 	if kind == connectors.Create && r.Rule().Decision != nil && !in.event.Expires.IsZero() {
 		p.add(in, nil, link, store.Delivery{Purpose: purposeClock}, connectors.Action{Kind: connectors.Comment,
 			Note: &connectors.Note{Key: shortHash(link.ID, in.eventID, "expires"), Body: escape(expiresText(in.source, in.event))}})

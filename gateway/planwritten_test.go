@@ -103,6 +103,8 @@ func writtenDelivery(t *testing.T, p plan, d store.Delivery) string {
 		text += "  " + sentence(quoted(a.Note.Body), public, key)
 	case a.Move != nil:
 		text += "  " + sentence("to "+a.Move.Status, fields(a.Move.Fields))
+	case a.File != nil:
+		text += "  " + sentence("file", a.File.Name, quoted(string(a.File.Content)))
 	}
 	return text
 }

@@ -63,6 +63,7 @@ func (p *plan) reopen(in planInput, r *rule, link store.Link, d mapping.Draft) s
 	next := newLink(in, r, d)
 	p.links = append(p.links, next)
 	p.add(in, r, next, store.Delivery{Purpose: purposeTicket}, action(d, next))
+	p.attach(in, r, next, d)
 	return "the finding has opened again, too late for its ticket to open again"
 }
 

@@ -21,6 +21,14 @@ type Draft struct {
 	Body        string         `json:"body,omitempty"` // Markdown
 	Public      bool           `json:"public,omitempty"`
 	Status      string         `json:"status,omitempty"`
+	Attach      *File          `json:"attach,omitempty"`
+}
+
+// File is what a draft attaches to its ticket.
+type File struct {
+	Name    string `json:"name,omitempty"`
+	Content string `json:"content,omitempty"`
+	Fault   string `json:"fault,omitempty"` // why it cannot be made; the rest of the draft stands
 }
 
 // draftPlan is a draft before its texts are computed.
@@ -30,7 +38,11 @@ type draftPlan struct {
 	labels   []*template
 	fields   *tree
 	path     string // of fields
+	file     *filePlan
 }
+
+// filePlan computes the file of a draft.
+type filePlan struct{ name, content *template }
 
 // textPlan computes one text of a draft.
 type textPlan struct {
@@ -88,6 +100,9 @@ func (s *scope) draft(r *Rule) *draftPlan {
 	if len(fields) > 0 {
 		p.fields = s.tree(fields, p.path)
 	}
+	if f := r.File(); f != nil {
+		p.file = &filePlan{s.template(f.Name, action+".attach.name", asLine), s.template(f.Content, action+".attach.content", asText)}
+	}
 	return p
 }
 
@@ -109,15 +124,37 @@ func (p *draftPlan) fill(r *runner) (*Draft, error) {
 			return nil, err
 		}
 	}
-	if p.fields == nil {
-		return &d, nil
+	if p.fields != nil {
+		fields, _, err := p.fields.value(r)
+		if err != nil {
+			return nil, err
+		}
+		d.Fields = fields.(map[string]any)
 	}
-	fields, _, err := p.fields.value(r)
-	if err != nil {
-		return nil, err
+	if p.file != nil {
+		d.Attach = p.file.fill(r)
+		return &d, r.meter.ctx.Err()
 	}
-	d.Fields = fields.(map[string]any)
 	return &d, nil
+}
+
+// fill computes the file, nil where it has no content. What goes wrong is the file's fault alone.
+func (p *filePlan) fill(r *runner) *File {
+	name, err := p.name.text(r, asLine)
+	if err == nil && name == "" {
+		err = p.name.document.fault(p.name.path, 0, p.name.path+" is empty for this event")
+	}
+	if err != nil {
+		return &File{Fault: err.Error()}
+	}
+	content, err := p.content.text(r, asText)
+	if err != nil {
+		return &File{Name: name, Fault: err.Error()}
+	}
+	if strings.TrimSpace(content) == "" {
+		return nil
+	}
+	return &File{Name: name, Content: content}
 }
 
 // addLabels adds what one template gives: a list gives several labels, the empty text none, and none is added twice.

@@ -33,7 +33,15 @@ type Create struct {
 	Priority    string         `yaml:"priority"`
 	Labels      []string       `yaml:"labels"`
 	Fields      map[string]any `yaml:"fields"`
+	Attach      *Attach        `yaml:"attach"`
 	Reopen      *Reopen        `yaml:"reopen"`
+}
+
+// Attach puts a file of text on the ticket. Nothing waits for it: the ticket is opened or changed whatever becomes of
+// the file.
+type Attach struct {
+	Name    string `yaml:"name"`
+	Content string `yaml:"content"` // as it is, not Markdown; empty for an event: no file
 }
 
 // Reopen says what becomes of the ticket of a finding that opens again: within the time it is moved to the status,
@@ -52,6 +60,7 @@ type Update struct {
 	Priority    string         `yaml:"priority"`
 	Labels      []string       `yaml:"labels"`
 	Fields      map[string]any `yaml:"fields"`
+	Attach      *Attach        `yaml:"attach"`
 }
 
 // Comment writes on the case's ticket, for the desk's own people unless public.
@@ -143,6 +152,17 @@ func (r *Reopen) window() (time.Duration, error) {
 	return within, err
 }
 
+// File returns what the rule attaches to the ticket, nil for nothing.
+func (r *Rule) File() *Attach {
+	switch {
+	case r.Create != nil:
+		return r.Create.Attach
+	case r.Update != nil:
+		return r.Update.Attach
+	}
+	return nil
+}
+
 // Action returns the action's key in the document, empty where there is none.
 func (r *Rule) Action() string {
 	switch {
@@ -206,6 +226,10 @@ func (r *Rule) check() Errors {
 				add("create.reopen.within", "%v", err)
 			}
 		}
+	}
+	if f := r.File(); f != nil {
+		need(action+".attach.name", f.Name)
+		need(action+".attach.content", f.Content)
 	}
 	if c := r.Comment; c != nil {
 		need("comment.body", c.Body)

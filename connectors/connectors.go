@@ -173,6 +173,8 @@ type Note struct {
 	Key    string `json:"key,omitempty"`
 	Body   string `json:"body"`
 	Public bool   `json:"public,omitempty"`
+
+	Asked *Ticket `json:"-"` // what an Asker put to people; filled in at delivery, nil where it is not known any more
 }
 
 // Move asks for a ticket to be brought to a status, with the fields its screen demands.
@@ -180,6 +182,8 @@ type Move struct {
 	Status string         `json:"status"`
 	Fields map[string]any `json:"fields,omitempty"`
 	Note   *Note          `json:"note,omitempty"`
+
+	Asked *Ticket `json:"-"` // as for a Note
 }
 
 // Record is one thing sent one way to a sink: what a rule made of an event, or nothing where the sink has a form of its
@@ -267,7 +271,8 @@ type Change struct {
 // told again changes nothing.
 type Vote struct {
 	ID       string    `json:"id"`
-	Key      string    `json:"key"` // our key, as carried by what was answered
+	Key      string    `json:"key"`          // our key, as carried by what was answered
+	Ref      Ref       `json:"ref,omitzero"` // what was answered, as Create named it; empty where the vendor does not tell
 	By       Account   `json:"by"`
 	Outcome  Outcome   `json:"outcome"`
 	Reason   string    `json:"reason,omitempty"`

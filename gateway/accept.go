@@ -105,7 +105,7 @@ var errMethod = &Refusal{Status: http.StatusMethodNotAllowed, Text: "events are 
 // handshake lets a connector answer a sender that asks whether it may send. Nothing is stored.
 func (c *connection) handshake(ctx context.Context, r connectors.Request) (Accepted, error) {
 	received, err := c.receiver.Receive(ctx, r)
-	if err != nil || received.Reply == nil || len(received.Events)+len(received.Changes) > 0 {
+	if err != nil || received.Reply == nil || len(received.Events)+len(received.Changes)+len(received.Votes) > 0 {
 		return Accepted{}, errMethod
 	}
 	answer := received.Reply(connectors.CaseState{Outcome: connectors.Pending})
@@ -192,6 +192,11 @@ func (g *Gateway) commit(ctx context.Context, c *connection, received connectors
 	accepted := Accepted{Status: c.doc.Inbound.Status, Changes: len(received.Changes)}
 	if len(received.Changes) > 0 {
 		if err := g.noteChanges(ctx, c.doc.Name, received.Changes); err != nil {
+			return Accepted{}, err
+		}
+	}
+	if len(received.Votes) > 0 {
+		if err := g.noteAnswers(ctx, c.doc.Name, received.Votes); err != nil {
 			return Accepted{}, err
 		}
 	}

@@ -38,6 +38,7 @@ type CaseSummary struct {
 type CaseView struct {
 	CaseSummary
 	Tickets    []TicketView    `json:"tickets"`
+	Answers    []AnswerView    `json:"answers,omitempty"`
 	Decision   *DecisionView   `json:"decision,omitempty"`
 	Revocation *RevocationView `json:"revocation,omitempty"`
 	Expires    *ExpiryView     `json:"expires,omitempty"`
@@ -60,6 +61,19 @@ type TicketView struct {
 	RuleVersion   int64  `json:"rule_version"`
 	Policy        string `json:"policy,omitempty"`
 	PolicyVersion int64  `json:"policy_version,omitempty"`
+}
+
+// AnswerView is what somebody answered where people are asked and no ticket is kept.
+type AnswerView struct {
+	Desk     string            `json:"desk"`
+	Key      string            `json:"key"` // of the ticket it answers
+	By       connectors.Person `json:"by"`  // as told with the answer
+	Outcome  string            `json:"outcome"`
+	Reason   string            `json:"reason,omitempty"`
+	Duration string            `json:"duration,omitempty"`
+	At       time.Time         `json:"at"`
+	Judged   bool              `json:"judged"`
+	Refused  string            `json:"refused,omitempty"` // why it does not count
 }
 
 // DecisionView is the case's decision.
@@ -170,7 +184,7 @@ func (g *Gateway) Case(ctx context.Context, id string) (CaseView, error) {
 			return err
 		}
 		view = CaseView{CaseSummary: summary(c), Tickets: []TicketView{}, Events: []EventView{}, Deliveries: []DeliveryView{}, Timeline: []EntryView{}}
-		for _, add := range []func(context.Context, store.Queries, string) error{view.addTickets, view.addDecision, view.addTimers, view.addEvents, view.addExpiry, view.addDeliveries, view.addTimeline} {
+		for _, add := range []func(context.Context, store.Queries, string) error{view.addTickets, view.addAnswers, view.addDecision, view.addTimers, view.addEvents, view.addExpiry, view.addDeliveries, view.addTimeline} {
 			if err := add(ctx, q, id); err != nil {
 				return err
 			}
@@ -187,6 +201,36 @@ func (v *CaseView) addTickets(ctx context.Context, q store.Queries, id string) e
 			Rule: l.Rule, RuleVersion: l.RuleVersion, Policy: l.Policy, PolicyVersion: l.PolicyVersion})
 	}
 	return err
+}
+
+func (v *CaseView) addAnswers(ctx context.Context, q store.Queries, id string) error {
+	answers, err := q.AnswersOfCase(ctx, id)
+	if err != nil || len(answers) == 0 {
+		return err
+	}
+	links, err := q.LinksOfCase(ctx, id)
+	if err != nil {
+		return err
+	}
+	refusals, err := q.RefusalsOfCase(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, a := range answers {
+		view := AnswerView{By: connectors.Person{Account: a.Account, Name: a.Name, Mail: a.Mail}, Outcome: a.Outcome, Reason: a.Reason, Duration: a.Duration, At: a.At.UTC(), Judged: a.Judged}
+		for _, l := range links {
+			if l.ID == a.LinkID {
+				view.Desk, view.Key = l.Desk, l.Key
+			}
+		}
+		for _, r := range refusals {
+			if r.LinkID == a.LinkID && r.Claim == a.ID {
+				view.Refused = r.Text
+			}
+		}
+		v.Answers = append(v.Answers, view)
+	}
+	return nil
 }
 
 func (v *CaseView) addDecision(ctx context.Context, q store.Queries, id string) error {

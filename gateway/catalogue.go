@@ -234,12 +234,20 @@ func (c *catalogue) compile(d store.Document) (*rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := mapping.Compile(r, c.env(r))
+	compiled, err := c.program(r)
 	if err != nil {
 		return nil, err
 	}
 	out := &rule{Program: compiled, version: d.Version}
 	return out, c.checkRule(out)
+}
+
+// program compiles a rule with what it need not say where its desk asks people.
+func (c *catalogue) program(r *mapping.Rule) (*mapping.Program, error) {
+	if r.Create != nil && c.connections[r.Create.At].asks() {
+		r.Asks()
+	}
+	return mapping.Compile(r, c.env(r))
 }
 
 func (c *catalogue) env(r *mapping.Rule) mapping.Env {
@@ -312,7 +320,7 @@ func (c *catalogue) checkDecision(r *rule, source, desk *connection) (faults []e
 	if desk == nil || desk.connector == nil {
 		return faults
 	}
-	if !connectors.CanFetch(desk.connector) {
+	if !desk.reads() {
 		faults = append(faults, fmt.Errorf("decision: tickets at %s (%s) cannot be read back", desk.doc.Name, desk.doc.Connector))
 	}
 	if _, can := connectors.AsDirectory(desk.connector); ok && p.UsesGroups() && !can {

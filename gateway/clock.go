@@ -264,7 +264,7 @@ func (g *Gateway) unread(ctx context.Context, tx *store.Tx, d dossier, t store.T
 	first := !t.Due.After(d.caze.OpenedAt.Add(d.terms.Deadline.After))
 	for _, l := range live(links) {
 		conn := g.catalogue().connections[l.Desk]
-		if l.RefID == "" || conn == nil || conn.connector == nil || conn.doc.State == stateDisabled || !connectors.CanFetch(conn.connector) {
+		if l.RefID == "" || conn == nil || conn.connector == nil || conn.doc.State == stateDisabled || !conn.reads() {
 			continue
 		}
 		if first {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,8 @@ import (
 // decide judges a ticket as fetched and records what comes of it: a decision and its delivery, a vote, a refusal
 // explained on the ticket, or nothing. Everything the judgement rests on is read in the transaction that writes it,
 // with the case's row locked; what must be asked of desks (who is in which group) is asked before.
-func (g *Gateway) decide(ctx context.Context, lease store.Lease, conn *connection, link store.Link, s connectors.Snapshot, c store.Change) error {
+// finish writes that what was judged is done with.
+func (g *Gateway) decide(ctx context.Context, lease store.Lease, conn *connection, link store.Link, s connectors.Snapshot, c store.Change, finish func(*store.Tx) error) error {
 	groups, err := g.groups(ctx, conn, link, s)
 	if err != nil {
 		return err
@@ -31,7 +33,7 @@ func (g *Gateway) decide(ctx context.Context, lease store.Lease, conn *connectio
 			return err
 		}
 		g.step("decide.commit")
-		return tx.DoneChange(ctx, c)
+		return finish(tx)
 	})
 }
 
@@ -133,7 +135,10 @@ func (g *Gateway) counted(ctx context.Context, tx *store.Tx, d dossier, v judge.
 	if err := g.note(ctx, tx, d, "vote.counted", map[string]any{"ticket": d.ticket.Ref.Key, "status": d.ticket.Status, "verdict": v}); err != nil {
 		return err
 	}
-	text := v.Text + ". To add yours, move the ticket away from " + strconv.Quote(d.ticket.Status) + " and back again."
+	text := v.Text + "."
+	if !d.conn.asks() {
+		text += " To add yours, move the ticket away from " + strconv.Quote(d.ticket.Status) + " and back again."
+	}
 	return g.comment(ctx, tx, d.caze.ID, d.link, purposeRefusal, v.Claim, text)
 }
 
@@ -149,17 +154,22 @@ func (g *Gateway) refuse(ctx context.Context, tx *store.Tx, d dossier, v judge.V
 	if err != nil || !fresh {
 		return err
 	}
-	if err := g.note(ctx, tx, d, "claim.refused", map[string]any{"ticket": d.ticket.Ref.Key, "status": d.ticket.Status, "verdict": v}); err != nil {
+	content := map[string]any{"ticket": d.ticket.Ref.Key, "status": d.ticket.Status, "verdict": v}
+	text := fmt.Sprintf("This ticket stands at %s, but nothing was sent to %s: %s.", strconv.Quote(d.ticket.Status), d.caze.Connection, v.Text)
+	if d.conn.asks() {
+		content["answer"] = v.Claim
+		text = fmt.Sprintf("The answer of %s (%s) does not count, and nothing was sent to %s: %s.", cmp.Or(v.ByName, "somebody"), v.Said, d.caze.Connection, v.Text)
+	}
+	if err := g.note(ctx, tx, d, "claim.refused", content); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("This ticket stands at %s, but nothing was sent to %s: %s.", strconv.Quote(d.ticket.Status), d.caze.Connection, v.Text)
 	if d.caze.State == caseOpen {
 		text += " The request still waits for a decision by somebody who may decide."
 	}
 	if err := g.comment(ctx, tx, d.caze.ID, d.link, purposeRefusal, "", text); err != nil {
 		return err
 	}
-	if d.terms.MoveBack == "" || d.terms.MoveBack == d.ticket.Status || d.caze.State != caseOpen {
+	if d.terms.MoveBack == "" || d.terms.MoveBack == d.ticket.Status || d.caze.State != caseOpen || d.conn.asks() {
 		return nil
 	}
 	return g.addDelivery(ctx, tx, owed(store.Delivery{
@@ -261,11 +271,16 @@ func (g *Gateway) settleOthers(ctx context.Context, tx *store.Tx, d dossier, dec
 	in := planInput{caze: d.caze, eventID: d.link.Opening, source: d.caze.Connection, opened: map[string]*rule{}}
 	var p plan
 	for _, l := range links {
-		if l.ID == decision.LinkID || l.State == linkTwin || l.State == linkGone {
+		asks := g.catalogue().connections[l.Desk].asks()
+		if l.ID == decision.LinkID && !asks || l.State == linkTwin || l.State == linkGone {
 			continue
 		}
 		if in.opened[l.ID], err = g.ruleAt(ctx, tx, l.Rule, l.RuleVersion); err != nil {
 			return err
+		}
+		if l.ID == decision.LinkID {
+			p.move(in, l, decision.Outcome) // nothing moved there when somebody answered
+			continue
 		}
 		where := " on " + d.link.RefKey
 		if decision.LinkID == "" {

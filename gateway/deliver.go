@@ -113,7 +113,10 @@ func (w *worker) try(ctx context.Context, conn *connection, d store.Delivery) (a
 			return a, done, err
 		}
 	}
-	done, err = connectors.Do(ctx, conn.connector, a)
+	a, err = w.g.recalled(ctx, conn, d.LinkID, a)
+	if err == nil {
+		done, err = connectors.Do(ctx, conn.connector, a)
+	}
 	return a, done, err
 }
 
@@ -130,7 +133,11 @@ func (w *worker) resolveDoubt(ctx context.Context, conn *connection, d store.Del
 }
 
 func (w *worker) lookForTicket(ctx context.Context, conn *connection, d store.Delivery, a connectors.Action) (done connectors.Done, settled bool, err error) {
+	once := connectors.CreatesOnce(conn.connector)
 	if !connectors.CanFind(conn.connector) {
+		if once {
+			return done, false, nil
+		}
 		return done, true, connectors.Permanently("the answer to create was lost and this desk cannot be searched; look for the ticket by hand, then replay or cancel")
 	}
 	found, err := connectors.Find(ctx, conn.connector, a.Key)
@@ -142,7 +149,7 @@ func (w *worker) lookForTicket(ctx context.Context, conn *connection, d store.De
 	if len(found) > 0 {
 		return connectors.Done{Ref: found[0], Found: true, Twins: found[1:]}, true, nil
 	}
-	if w.g.now().Before(d.DoubtUntil) {
+	if w.g.now().Before(d.DoubtUntil) && !once {
 		return done, true, errLooking
 	}
 	if d.Attempts > conn.retry.Attempts {

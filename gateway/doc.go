@@ -33,6 +33,8 @@
 // door.go lets requests in, by the verification of their connection; oauth.go gives out the tokens some of them carry.
 // subscribe.go keeps webhooks alive that a connector asks its vendor for; keep.go remembers for connectors what changes by
 // itself.
+// answers.go stands for the ticket where a desk keeps none but asks people: their verified answers are stored, and read and
+// judged like a ticket somebody moved.
 // poll.go asks sources what became of requests, for webhooks that were lost: what it finds is accepted like what they send.
 // Read accept.go, plan.go, deliver.go, receive.go and decide.go in this order. retry.go and judge decide what happens
 // next and are pure.

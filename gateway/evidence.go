@@ -228,7 +228,7 @@ func (g *Gateway) other(ctx context.Context, linkID string) (s sheet, ok bool, e
 	}
 	callCtx, cancel := context.WithTimeout(ctx, s.conn.doc.Delivery.Timeout)
 	defer cancel()
-	s.ticket, err = connectors.Fetch(callCtx, s.conn.connector, connectors.Ref{ID: s.link.RefID, Key: s.link.RefKey})
+	s.ticket, err = g.read(callCtx, s.conn, s.link)
 	if errors.Is(err, connectors.ErrNotFound) {
 		return s, false, nil
 	}

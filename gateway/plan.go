@@ -287,12 +287,16 @@ func live(links []store.Link) []store.Link {
 
 // settle owes a ticket the status its rule names for the outcome, and a comment that says why.
 func (p *plan) settle(in planInput, link store.Link, outcome, text string) {
+	p.move(in, link, outcome)
+	p.note(in, link, text)
+}
+
+func (p *plan) move(in planInput, link store.Link, outcome string) {
 	if r := in.opened[link.ID]; r != nil {
 		if status, fields, ok := r.Settle(outcome); ok {
 			p.add(in, r, link, store.Delivery{Purpose: purposeSettle}, connectors.Action{Kind: connectors.Transition, Move: &connectors.Move{Status: status, Fields: fields}})
 		}
 	}
-	p.note(in, link, text)
 }
 
 func (p *plan) note(in planInput, link store.Link, text string) {

@@ -377,7 +377,7 @@ func (g *Gateway) ruleAt(ctx context.Context, q documentReader, name string, ver
 	if err != nil {
 		return nil, nil
 	}
-	p, err := mapping.Compile(doc, c.env(doc))
+	p, err := c.program(doc)
 	if err != nil {
 		g.log.Error("rule version of an open case no longer compiles", "rule", name, "version", version, "error", err)
 		return nil, nil

@@ -46,7 +46,7 @@ func (g *Gateway) addChange(ctx context.Context, tx *store.Tx, connection string
 
 // changes re-reads the tickets that are said to have moved, and returns how many.
 func (w *worker) changes(ctx context.Context, conn *connection) (int, error) {
-	if !connectors.CanFetch(conn.connector) {
+	if !conn.reads() {
 		return 0, nil
 	}
 	due, err := w.g.store.DueChanges(ctx, w.name, w.g.now(), changeBatch)
@@ -90,6 +90,9 @@ func (w *worker) reread(ctx context.Context, conn *connection, c store.Change) e
 	if known && link.State != linkLinked && link.State != linkGone {
 		return w.g.store.InTx(ctx, func(tx *store.Tx) error { return tx.DoneChange(ctx, c) })
 	}
+	if conn.asks() {
+		return w.hear(ctx, lease, conn, link, known, c)
+	}
 	w.g.step("receive.before_fetch")
 	snapshot, err := connectors.Fetch(callCtx, conn.connector, connectors.Ref{ID: c.RefID, Key: c.RefKey})
 	if errors.Is(err, connectors.ErrNotFound) {
@@ -104,7 +107,7 @@ func (w *worker) reread(ctx context.Context, conn *connection, c store.Change) e
 	case link.State == linkGone:
 		return w.back(ctx, lease, c, link, snapshot)
 	}
-	return w.g.decide(ctx, lease, conn, link, snapshot, c)
+	return w.g.decide(ctx, lease, conn, link, snapshot, c, func(tx *store.Tx) error { return tx.DoneChange(ctx, c) })
 }
 
 // guarded re-reads a ticket; a connector that panics costs the reading, not the program.
@@ -153,7 +156,7 @@ func (w *worker) postpone(ctx context.Context, conn *connection, c store.Change,
 			}
 		}
 		w.log.Warn("ticket could not be read; it will be read later", "ticket", c.RefKey, "error", cause)
-		if c.Tries >= changePauses && e.Kind == connectors.Permanent {
+		if c.Tries >= changePauses && e.Kind == connectors.Permanent && !conn.asks() { // what people answered is told by nobody again
 			return tx.DoneChange(ctx, c)
 		}
 		return tx.PostponeChange(ctx, c, later(now, n.waitUntil).Add(changePause<<min(c.Tries, 6)))
@@ -247,17 +250,22 @@ func (w *worker) adopt(ctx context.Context, tx *store.Tx, c store.Change, link s
 		}
 		return tx.DoneChange(ctx, c)
 	}
-	if err := tx.Settle(ctx, d.ID, now); err != nil {
-		return err
-	}
-	if err := tx.Record(ctx, store.Entry{At: now, CaseID: link.CaseID, Kind: "delivery.settled", Subject: w.name,
-		Content: map[string]any{"delivery": d.ID, "action": d.Kind, "ticket": s.Ref, "note": "the desk itself told of the ticket whose answer was lost"}}); err != nil {
-		return err
-	}
-	if err := w.g.linked(ctx, tx, d, connectors.Done{Ref: s.Ref, Found: true}, now); err != nil {
+	if err := w.g.settleCreate(ctx, tx, d, s.Ref, now); err != nil {
 		return err
 	}
 	return tx.DoneChange(ctx, c)
+}
+
+// settleCreate ends a create whose answer was lost: its desk told of the ticket.
+func (g *Gateway) settleCreate(ctx context.Context, tx *store.Tx, d store.Delivery, ref connectors.Ref, now time.Time) error {
+	if err := tx.Settle(ctx, d.ID, now); err != nil {
+		return err
+	}
+	if err := tx.Record(ctx, store.Entry{At: now, CaseID: d.CaseID, Kind: "delivery.settled", Subject: d.Connection,
+		Content: map[string]any{"delivery": d.ID, "action": d.Kind, "ticket": ref, "note": "the desk itself told of the ticket whose answer was lost"}}); err != nil {
+		return err
+	}
+	return g.linked(ctx, tx, d, connectors.Done{Ref: ref, Found: true}, now)
 }
 
 const (

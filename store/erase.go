@@ -59,6 +59,8 @@ func Places() []Place {
 			Columns: []PersonalColumn{who("person"), said("text")}},
 		{Table: "votes", key: `id`, caseID: `case_id`,
 			Columns: []PersonalColumn{who("person"), who("account"), said("reason")}},
+		{Table: "answers", key: `id`, caseID: `case_id`,
+			Columns: []PersonalColumn{who("account"), who("mail"), who("name"), said("reason")}},
 		{Table: "documents", key: `kind || '/' || name || '/' || CAST(version AS TEXT)`,
 			Columns: []PersonalColumn{who("author"), said("why")}},
 		// Former versions only: what is published is for an admin to change.

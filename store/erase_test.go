@@ -26,6 +26,7 @@ var impersonal = map[string]string{
 	"decisions":            "id case_id link_id outcome origin claim rule policy state delivery_id",
 	"refusals":             "link_id claim code case_id",
 	"votes":                "id case_id link_id outcome",
+	"answers":              "id case_id link_id outcome duration",
 	"revocations":          "case_id link_id claim state delivery_id",
 	"timers":               "*",
 	"notices":              "*",
@@ -102,6 +103,10 @@ func TestEraseEmptiesColumnsInEveryPlace(t *testing.T) {
 				return err
 			}
 			if err := tx.AddVote(t.Context(), store.Vote{CaseID: caseID, Person: "ana", Account: "ana", Outcome: "approved", Reason: "ok"}); err != nil {
+				return err
+			}
+			if _, err := tx.AddAnswer(t.Context(), store.Answer{ID: "a", CaseID: caseID, LinkID: "l", Account: "U1", Mail: "ana@corp.example", Name: "Ana",
+				Outcome: "denied", Reason: "no", Duration: "1h"}); err != nil {
 				return err
 			}
 			_, err := tx.AddDelivery(t.Context(), store.Delivery{CaseID: caseID, Lane: "a", Connection: "jira", Kind: "create", Action: []byte(`{"a":1}`),

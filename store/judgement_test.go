@@ -124,6 +124,46 @@ func TestVotes(t *testing.T) {
 	})
 }
 
+func TestAnswersAreTakenOnceInTheirOrder(t *testing.T) {
+	t.Parallel()
+	storetest.Engines(t, func(t *testing.T, engine string) {
+		s := storetest.New(t, engine)
+		caseID := openCase(t, s, "r1")
+		first := store.Answer{ID: "z", CaseID: caseID, LinkID: "ln", Account: "U1", Mail: "bob@corp.example", Name: "Bob", Machine: true,
+			Outcome: "approved", Reason: "ok", Duration: "1h", At: at(time.Hour), RecordedAt: start}
+		second, other := first, first
+		second.ID, second.Outcome, second.At = "a", "denied", start
+		other.ID, other.LinkID, other.RecordedAt = "b", "other", at(time.Second)
+		for _, a := range []store.Answer{first, second, first, other} {
+			in(t, s, func(tx *store.Tx) error {
+				if _, err := tx.LockCase(t.Context(), caseID); err != nil {
+					return err
+				}
+				fresh, err := tx.AddAnswer(t.Context(), a)
+				if again := a.ID == "z" && second.N > 0; fresh == again {
+					t.Errorf("answer %s: fresh = %v", a.ID, fresh)
+				}
+				if a.ID == "a" {
+					second.N = 2
+				}
+				return err
+			})
+		}
+		in(t, s, func(tx *store.Tx) error { return tx.JudgedAnswer(t.Context(), "z") })
+		wantErr(t, "an answer that is not there", s.InTx(t.Context(), func(tx *store.Tx) error { return tx.JudgedAnswer(t.Context(), "none") }), store.ErrNotFound)
+		first.N, first.Judged, other.N = 1, true, 1
+		got, err := s.AnswersOf(t.Context(), "ln")
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "answers of the link", got, []store.Answer{first, second})
+		if got, err = s.AnswersOfCase(t.Context(), caseID); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "answers of the case", got, []store.Answer{first, second, other})
+	})
+}
+
 func TestClearedTimersMakeRoomForOthers(t *testing.T) {
 	t.Parallel()
 	storetest.Engines(t, func(t *testing.T, engine string) {

@@ -8,7 +8,7 @@ import (
 
 // Draft is what a rule wants done at a desk, with every text computed.
 type Draft struct {
-	Kind        string         `json:"kind"` // create, update, comment, transition
+	Kind        string         `json:"kind"` // create, update, comment, transition, send
 	At          string         `json:"at"`   // the desk connection's name
 	Slot        string         `json:"slot,omitempty"`
 	Project     string         `json:"project,omitempty"`
@@ -22,6 +22,7 @@ type Draft struct {
 	Public      bool           `json:"public,omitempty"`
 	Status      string         `json:"status,omitempty"`
 	Attach      *File          `json:"attach,omitempty"`
+	Record      map[string]any `json:"record,omitempty"` // of a send; nil: the sink's own form
 }
 
 // File is what a draft attaches to its ticket.
@@ -37,8 +38,9 @@ type draftPlan struct {
 	texts    []textPlan
 	labels   []*template
 	fields   *tree
-	path     string // of fields
 	file     *filePlan
+	record   *tree
+	document document
 }
 
 // filePlan computes the file of a draft.
@@ -59,7 +61,7 @@ func (s *scope) draft(r *Rule) *draftPlan {
 		return nil
 	}
 	at, slot := r.Desk()
-	p := &draftPlan{constant: Draft{Kind: action, At: at, Slot: slot}, path: action + ".fields"}
+	p := &draftPlan{constant: Draft{Kind: action, At: at, Slot: slot}, document: s.document}
 	text := func(name, value string, as mode, required bool, field func(*Draft) *string) {
 		if strings.TrimSpace(value) == "" {
 			return
@@ -96,9 +98,13 @@ func (s *scope) draft(r *Rule) *draftPlan {
 	case "transition":
 		text("status", r.Transition.Status, asLine, true, func(d *Draft) *string { return &d.Status })
 		fields = r.Transition.Fields
+	case "send":
+		if len(r.Send.Record) > 0 {
+			p.record = s.tree(r.Send.Record, "send.record")
+		}
 	}
 	if len(fields) > 0 {
-		p.fields = s.tree(fields, p.path)
+		p.fields = s.tree(fields, action+".fields")
 	}
 	if f := r.File(); f != nil {
 		p.file = &filePlan{s.template(f.Name, action+".attach.name", asLine), s.template(f.Content, action+".attach.content", asText)}
@@ -124,12 +130,21 @@ func (p *draftPlan) fill(r *runner) (*Draft, error) {
 			return nil, err
 		}
 	}
-	if p.fields != nil {
-		fields, _, err := p.fields.value(r)
+	for _, part := range []struct {
+		tree *tree
+		into *map[string]any
+	}{{p.fields, &d.Fields}, {p.record, &d.Record}} {
+		if part.tree == nil {
+			continue
+		}
+		v, _, err := part.tree.value(r)
 		if err != nil {
 			return nil, err
 		}
-		d.Fields = fields.(map[string]any)
+		*part.into = v.(map[string]any)
+	}
+	if p.record != nil && len(d.Record) == 0 { // nothing would stand for the sink's own form, which tells more
+		return nil, p.document.fault("send.record", 0, "send.record is empty for this event")
 	}
 	if p.file != nil {
 		d.Attach = p.file.fill(r)

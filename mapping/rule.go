@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Rule says what to do at a desk when an event of one source meets a condition. Texts may hold ${...} expressions.
+// Rule says what to do at a desk or sink when an event of one source meets a condition. Texts may hold ${...} expressions.
 type Rule struct {
 	Name       string      `yaml:"name"`
 	On         string      `yaml:"on"`   // the source connection's name
@@ -16,6 +16,7 @@ type Rule struct {
 	Update     *Update     `yaml:"update"`
 	Comment    *Comment    `yaml:"comment"`
 	Transition *Transition `yaml:"transition"`
+	Send       *Send       `yaml:"send"`
 	Decision   *Decision   `yaml:"decision"`
 	Settle     *Settle     `yaml:"settle"`
 
@@ -79,6 +80,13 @@ type Transition struct {
 	Fields map[string]any `yaml:"fields"`
 }
 
+// Send hands a record to a sink, which takes records one way. Without a record of the rule's own the sink gives the event
+// a form.
+type Send struct {
+	At     string         `yaml:"at"` // the sink connection's name
+	Record map[string]any `yaml:"record"`
+}
+
 // Decision reads an answer off the ticket. All but Granted and Policy are expressions over ticket.
 type Decision struct {
 	Approved string `yaml:"approved"`
@@ -119,7 +127,7 @@ func ParseRule(text []byte) (*Rule, error) {
 	return &d.Rule, nil
 }
 
-// Desk returns the desk connection and slot the rule acts at, empty where it has no action.
+// Desk returns the connection and slot the rule acts at, empty where it has no action.
 func (r *Rule) Desk() (at, slot string) {
 	switch {
 	case r.Create != nil:
@@ -130,6 +138,8 @@ func (r *Rule) Desk() (at, slot string) {
 		return r.Comment.At, r.Comment.Slot
 	case r.Transition != nil:
 		return r.Transition.At, r.Transition.Slot
+	case r.Send != nil:
+		return r.Send.At, ""
 	}
 	return "", ""
 }
@@ -174,6 +184,8 @@ func (r *Rule) Action() string {
 		return "comment"
 	case r.Transition != nil:
 		return "transition"
+	case r.Send != nil:
+		return "send"
 	}
 	return ""
 }
@@ -207,7 +219,7 @@ func (r *Rule) check() Errors {
 	need("when", r.When)
 	action := r.Action()
 	if n := r.actions(); n > 1 {
-		add(action, "a rule has one action, this one has %d of create, update, comment and transition", n)
+		add(action, "a rule has one action, this one has %d of create, update, comment, transition and send", n)
 	}
 	if action != "" {
 		at, slot := r.Desk()
@@ -236,6 +248,9 @@ func (r *Rule) check() Errors {
 	}
 	if t := r.Transition; t != nil {
 		need("transition.status", t.Status)
+	}
+	if s := r.Send; s != nil && s.Record != nil && len(s.Record) == 0 {
+		add("send.record", "send.record is empty; leave it out for the sink's own form")
 	}
 	if d := r.Decision; d != nil {
 		if r.Create == nil {
@@ -268,7 +283,7 @@ func (r *Rule) check() Errors {
 
 func (r *Rule) actions() int {
 	n := 0
-	for _, present := range []bool{r.Create != nil, r.Update != nil, r.Comment != nil, r.Transition != nil} {
+	for _, present := range []bool{r.Create != nil, r.Update != nil, r.Comment != nil, r.Transition != nil, r.Send != nil} {
 		if present {
 			n++
 		}

@@ -147,7 +147,7 @@ func BenchmarkClaimBehindDeadHeads(b *testing.B) {
 				l := lease(b, s, "jira", "me")
 				for b.Loop() {
 					b.StopTimer()
-					owe(b, s, store.Delivery{Kind: "send"})
+					owe(b, s, store.Delivery{Kind: "comment"})
 					b.StartTimer()
 					if got := claim(b, s, l, at(time.Minute), 1); len(got) != 1 {
 						b.Fatalf("claimed %d", len(got))

@@ -32,7 +32,7 @@ func TestDeliveriesAddedTogetherStandAsIfAddedOneByOne(t *testing.T) {
 				d.CaseID = single[i]
 				owe(t, s, d)
 			}
-			batch = append(batch, store.Delivery{Connection: "jira", Kind: "send", CreatedAt: start}) // of no case
+			batch = append(batch, store.Delivery{Connection: "jira", Kind: "comment", CreatedAt: start}) // of no case
 			in(t, s, func(tx *store.Tx) error {
 				added, err := tx.AddDeliveries(t.Context(), batch)
 				if err == nil {

@@ -27,12 +27,23 @@ type Finished struct {
 	Finish   Finish
 }
 
-// Claim takes due heads of lanes, the longest due first, for the connection the lease is named after. They are
-// running, under the lease's epoch and until the time given. A lease that has passed to another holder claims nothing.
+// Claim takes due heads of lanes but records for a sink, the longest due first and by id within a moment, for the
+// connection the lease is named after. They are running, under the lease's epoch and until the time given. A lease that
+// has passed to another holder claims nothing.
 func (t *Tx) Claim(ctx context.Context, l Lease, now, until time.Time, limit int) ([]Delivery, error) {
+	return t.claim(ctx, `kind <> 'send'`, l, now, until, limit)
+}
+
+// ClaimSends does the same for records that go to a sink.
+func (t *Tx) ClaimSends(ctx context.Context, l Lease, now, until time.Time, limit int) ([]Delivery, error) {
+	return t.claim(ctx, `kind = 'send'`, l, now, until, limit)
+}
+
+// claim takes those that meet a condition as an index has it.
+func (t *Tx) claim(ctx context.Context, which string, l Lease, now, until time.Time, limit int) ([]Delivery, error) {
 	ds, err := all(ctx, t.Queries, (*Delivery).fields, `WITH due AS MATERIALIZED (
-			SELECT id FROM deliveries WHERE connection = $1 AND ready = 1 AND state = 'pending' AND due <= $2
-			ORDER BY due LIMIT $3`+t.engine.skipLocked+`
+			SELECT id FROM deliveries WHERE connection = $1 AND ready = 1 AND state = 'pending' AND `+which+` AND due <= $2
+			ORDER BY due, id LIMIT $3`+t.engine.skipLocked+`
 		)
 		UPDATE deliveries SET state = 'running', attempts = attempts + 1, epoch = $4, claimed_until = $5, updated_at = $2
 		WHERE id IN (SELECT id FROM due)
@@ -124,11 +135,11 @@ func (t *Tx) finish(ctx context.Context, done []Finished) (fenced []string, err 
 }
 
 // TakeBack puts back to work what an earlier holder of the connection's lease left running. It may have acted, so
-// these deliveries are in doubt, until lag after the end of their claim. They are due now; a lost attempt is recorded
-// for each.
+// these deliveries are in doubt, until lag after the end of their claim. They are due now, but records for a sink keep
+// their place; a lost attempt is recorded for each.
 func (t *Tx) TakeBack(ctx context.Context, connection string, epoch int64, now time.Time, lag time.Duration) ([]Delivery, error) {
 	ds, err := all(ctx, t.Queries, (*Delivery).fields, `UPDATE deliveries SET state = 'pending', in_doubt = 1, may_sent = 1,
-			due = $1, updated_at = $1, doubt_until = claimed_until + $2
+			due = CASE WHEN kind = 'send' THEN due ELSE $1 END, updated_at = $1, doubt_until = claimed_until + $2
 		WHERE connection = $3 AND state = 'running' AND epoch < $4
 		RETURNING `+deliveryColumns, millis(now), lag.Milliseconds(), connection, epoch)
 	if err != nil {

@@ -189,10 +189,26 @@ func (q Queries) DeadLetters(ctx context.Context, connection string, limit int) 
 	return ds, wrap("read dead letters", err)
 }
 
-// NextDue tells when the next delivery of a connection can be claimed; false when none is waiting.
+// WaitingSends counts the records that can be claimed for a sink, up to limit, and tells since when the first could be,
+// or will be able to.
+func (q Queries) WaitingSends(ctx context.Context, connection string, now time.Time, limit int) (n int, first time.Time, err error) {
+	type waiting struct {
+		n     int64
+		first stamp
+	}
+	w, err := one(ctx, q, func(w *waiting) []any { return []any{&w.n, &w.first} }, `SELECT
+			COUNT(CASE WHEN due <= $2 THEN 1 END), COALESCE(MIN(due), 0) FROM (
+				SELECT due FROM deliveries WHERE connection = $1 AND ready = 1 AND state = 'pending' AND kind = 'send'
+				ORDER BY due, id LIMIT $3
+			) AS next`, connection, millis(now), int64(limit))
+	return int(w.n), time.Time(w.first), wrap("count waiting records", err)
+}
+
+// NextDue tells when the next delivery of a connection can be claimed, records for a sink left out; false when none is
+// waiting.
 func (q Queries) NextDue(ctx context.Context, connection string) (time.Time, bool, error) {
 	due, err := one(ctx, q, func(s *stamp) []any { return []any{s} }, `SELECT due FROM deliveries
-		WHERE connection = $1 AND ready = 1 AND state = 'pending' ORDER BY due LIMIT 1`, connection)
+		WHERE connection = $1 AND ready = 1 AND state = 'pending' AND kind <> 'send' ORDER BY due, id LIMIT 1`, connection)
 	if errors.Is(err, ErrNotFound) {
 		return time.Time{}, false, nil
 	}

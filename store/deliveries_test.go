@@ -133,7 +133,7 @@ func TestClaimSideBySideTakesEachOnce(t *testing.T) {
 		s := storetest.New(t, engine)
 		in(t, s, func(tx *store.Tx) error {
 			for range 200 {
-				if _, err := tx.AddDelivery(t.Context(), store.Delivery{Connection: "jira", Kind: "send", CreatedAt: start}); err != nil {
+				if _, err := tx.AddDelivery(t.Context(), store.Delivery{Connection: "jira", Kind: "comment", CreatedAt: start}); err != nil {
 					return err
 				}
 			}

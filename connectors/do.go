@@ -86,6 +86,8 @@ func (a Action) Whole() bool {
 		return a.Move != nil
 	case Attach:
 		return a.File != nil
+	case Send:
+		return len(a.Records) > 0
 	case Decide, Revoke:
 		return a.Decision != nil
 	default:
@@ -96,13 +98,10 @@ func (a Action) Whole() bool {
 // send fails with the first record that was not taken; Done tells which were. The failure counts as sent where another
 // record was taken.
 func send(ctx context.Context, c Connector, a Action) (Done, error) {
-	results, err := c.(Sender).Send(ctx, a.Records)
+	results, err := SendAll(ctx, c, a.Records)
 	done := Done{Results: results}
 	if err != nil {
 		return done, err
-	}
-	if len(results) != len(a.Records) {
-		return done, &Error{Kind: Temporary, Sent: true, Err: fmt.Errorf("send: %d results for %d records", len(results), len(a.Records))}
 	}
 	taken := false
 	for _, r := range results {
@@ -117,6 +116,23 @@ func send(ctx context.Context, c Connector, a Action) (Done, error) {
 	e := *AsError(err)
 	e.Sent = e.Sent || taken
 	return done, &e
+}
+
+// SendAll hands records to c. It returns one result a record, in their order, or an error: that none was taken, as far
+// as the sink told.
+func SendAll(ctx context.Context, c Connector, rs []Record) ([]Result, error) {
+	s, ok := c.(Sender)
+	if !ok {
+		return nil, Permanently("%s: %w", Send, ErrUnsupported)
+	}
+	results, err := s.Send(ctx, rs)
+	if err == nil && len(results) != len(rs) {
+		err = &Error{Kind: Temporary, Sent: true, Err: fmt.Errorf("send: %d results for %d records", len(results), len(rs))}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
 }
 
 func create(ctx context.Context, c Connector, a Action) (Done, error) {

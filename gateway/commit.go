@@ -68,6 +68,28 @@ func (c *committer[T, R]) add(ctx context.Context, item T) (R, error) {
 	}
 }
 
+// addAll waits until all items are durable. It answers for each, in their order, as add does.
+func (c *committer[T, R]) addAll(ctx context.Context, items []T) []outcome[R] {
+	done := make([]chan outcome[R], len(items))
+	out := make([]outcome[R], len(items))
+	for i, item := range items {
+		done[i] = make(chan outcome[R], 1)
+		select {
+		case c.queue <- waiting[T, R]{item, done[i]}:
+		case <-ctx.Done():
+			done[i] <- outcome[R]{err: ctx.Err()}
+		}
+	}
+	for i := range items {
+		select {
+		case out[i] = <-done[i]:
+		case <-ctx.Done():
+			out[i].err = ctx.Err()
+		}
+	}
+	return out
+}
+
 // run commits until ctx ends and then stores what still waits. Nothing may be added afterwards.
 func (c *committer[T, R]) run(ctx context.Context, writers int) {
 	var running sync.WaitGroup

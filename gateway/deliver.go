@@ -312,6 +312,9 @@ func (r *result) entry(attempt store.Attempt) store.Entry {
 		content["ticket"] = r.done.Ref
 		content["found"] = r.done.Found
 	}
+	if len(r.done.Results) == 1 && r.done.Results[0].ID != "" {
+		content["record"] = r.done.Results[0].ID
+	}
 	return store.Entry{At: r.ended, CaseID: d.CaseID, Kind: "delivery.attempted", Subject: r.worker.name, Content: content}
 }
 

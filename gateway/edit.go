@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/mapping"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
 
@@ -73,6 +75,9 @@ func (g *Gateway) editDelivery(ctx context.Context, d store.Delivery, content []
 	}
 	if after.Kind != before.Kind || after.Key != before.Key || after.Ref != before.Ref || after.Decision != nil {
 		return errors.New("an edit keeps kind, key and ticket as they are")
+	}
+	if !slices.EqualFunc(before.Records, after.Records, sameRecord) {
+		return errors.New("an edit keeps of which event, source and case a record is, and when that happened")
 	}
 	if !after.Whole() {
 		return fmt.Errorf("the edited action lacks what a %s needs", after.Kind)
@@ -140,7 +145,9 @@ func (g *Gateway) Replan(ctx context.Context, id, who, why string) error {
 		if r == nil {
 			return fmt.Errorf("rule %s of this delivery is no longer published", d.Rule)
 		}
-		if _, err := tx.DecisionOf(ctx, d.CaseID); err == nil {
+		if d.Kind == string(connectors.Send) {
+			// A record tells what happened; nobody decides by it.
+		} else if _, err := tx.DecisionOf(ctx, d.CaseID); err == nil {
 			return errors.New("the case has a decision; what is owed for it is not rendered anew")
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
@@ -160,19 +167,9 @@ func (g *Gateway) Replan(ctx context.Context, id, who, why string) error {
 		if file && draft.Attach.Fault != "" {
 			return errors.New(draft.Attach.Fault)
 		}
-		link, err := tx.Link(ctx, d.LinkID)
+		link, rendered, err := renderAgain(ctx, tx, d, *draft, e, v)
 		if err != nil {
-			return fmt.Errorf("read link of delivery: %w", err)
-		}
-		if draft.At != link.Desk || draft.Slot != link.Slot {
-			return fmt.Errorf("rule %s now acts at %s, and this delivery is for %s", d.Rule, draft.At, link.Desk)
-		}
-		rendered := action(*draft, link)
-		if file {
-			rendered = attachment(*draft)
-		}
-		if rendered.Note != nil {
-			rendered.Note.Key = noteKey(link, d.EventID, d.Rule)
+			return err
 		}
 		if e.Test {
 			rendered = marked(rendered)
@@ -196,6 +193,39 @@ func (g *Gateway) Replan(ctx context.Context, id, who, why string) error {
 		return tx.Record(ctx, store.Entry{At: g.now(), CaseID: d.CaseID, Kind: "delivery.replanned", Subject: d.Connection,
 			Content: map[string]any{"delivery": id, "rule": d.Rule, "from": d.RuleVersion, "to": r.version, "who": who, "why": why}})
 	})
+}
+
+// renderAgain makes the action of a delivery from a new draft for the same place.
+func renderAgain(ctx context.Context, tx *store.Tx, d store.Delivery, draft mapping.Draft, e store.Event, value map[string]any) (store.Link, connectors.Action, error) {
+	elsewhere := func(have string) error {
+		return fmt.Errorf("rule %s now acts at %s, and this delivery is for %s", d.Rule, draft.At, have)
+	}
+	if draft.Kind == string(connectors.Send) {
+		if draft.At != d.Connection {
+			return store.Link{}, connectors.Action{}, elsewhere(d.Connection)
+		}
+		var event connectors.Event
+		if err := json.Unmarshal(e.Normal, &event); err != nil {
+			return store.Link{}, connectors.Action{}, fmt.Errorf("read stored event: %w", err)
+		}
+		in := planInput{event: event, value: value, eventID: e.ID, caze: store.Case{ID: d.CaseID}, source: e.Connection, received: e.ReceivedAt}
+		return store.Link{}, record(draft, in.recorded()), nil
+	}
+	link, err := tx.Link(ctx, d.LinkID)
+	if err != nil {
+		return link, connectors.Action{}, fmt.Errorf("read link of delivery: %w", err)
+	}
+	if draft.At != link.Desk || draft.Slot != link.Slot {
+		return link, connectors.Action{}, elsewhere(link.Desk)
+	}
+	rendered := action(draft, link)
+	if d.Kind == string(connectors.Attach) {
+		rendered = attachment(draft)
+	}
+	if rendered.Note != nil {
+		rendered.Note.Key = noteKey(link, d.EventID, d.Rule)
+	}
+	return link, rendered, nil
 }
 
 // takeBody decodes an edited body in place of a quarantined one.

@@ -111,6 +111,10 @@ func (p *plan) apply(ctx context.Context, in planInput, r *rule) bool {
 
 // owe turns a draft into a delivery. The note says why nothing is owed where that is so.
 func (p *plan) owe(in planInput, r *rule, d mapping.Draft) string {
+	if d.Kind == string(connectors.Send) {
+		p.add(in, r, store.Link{}, sinkDelivery(d.At, in.caze.ID), record(d, in.recorded()))
+		return ""
+	}
 	if in.caze.ID == "" {
 		p.add(in, r, store.Link{}, store.Delivery{Connection: d.At, Lane: in.eventID, State: stateDead,
 			Error: "the event carries no request id, so no case and no ticket can belong to it"}, connectors.Action{Kind: connectors.ActionKind(d.Kind)})
@@ -170,8 +174,12 @@ func (p *plan) failed(in planInput, r *rule, err error) {
 		link = newLink(in, r, mapping.Draft{At: at, Slot: slot})
 		p.links = append(p.links, link)
 	}
-	d := store.Delivery{Connection: at, State: stateDead, Error: err.Error(), Purpose: purposeTicket}
-	if link.ID == "" {
+	d := store.Delivery{Connection: at, Purpose: purposeTicket}
+	if kind == string(connectors.Send) {
+		link, d = store.Link{}, sinkDelivery(at, in.caze.ID)
+	}
+	d.State, d.Error = stateDead, err.Error()
+	if link.ID == "" && d.Lane == "" {
 		d.Lane = in.eventID
 	}
 	p.add(in, r, link, d, connectors.Action{Kind: connectors.ActionKind(kind), Key: link.Key})
@@ -407,6 +415,7 @@ const (
 	purposeDecision = "decision" // the post-back itself
 	purposeTwin     = "twin"     // close a second ticket
 	purposeClock    = "clock"    // the policy's time has come
+	purposeRecord   = "record"   // what a rule tells a sink
 
 	originDesk   = "desk"
 	originSource = "source"

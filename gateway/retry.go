@@ -75,6 +75,28 @@ func (r Retry) after(d store.Delivery, err error, now time.Time, jitter float64)
 	return n
 }
 
+// afterBatch decides the next state of a record whose sink failed as a whole with err, which was handed so many at
+// once. It keeps its place before those that come after it, and it is given up on only where the fault is its own: where
+// it was alone, or the sink has said that it will never take it.
+func (r Retry) afterBatch(d store.Delivery, err error, size int, now time.Time, jitter float64) next {
+	n := r.after(d, err, now, jitter)
+	if connectors.AsError(err).Kind == connectors.Permanent || n.state == stateDead && size == 1 {
+		return n
+	}
+	n.state, n.due, n.usedAttempt = statePending, d.Due, n.usedAttempt && size == 1
+	return n
+}
+
+// afterRecord decides the next state of a record that its sink answered by itself. Where the sink wants quiet or is
+// unwell, it keeps its place; otherwise others go before it.
+func (r Retry) afterRecord(d store.Delivery, err error, now time.Time, jitter float64) next {
+	n := r.after(d, err, now, jitter)
+	if n.unwell || !n.waitUntil.IsZero() {
+		n.due = d.Due
+	}
+	return n
+}
+
 // pause grows exponentially with the number of tries made, spread over its upper half so that deliveries that failed
 // together do not return together.
 func (r Retry) pause(tries int, jitter float64) time.Duration {
@@ -93,7 +115,7 @@ func (r Retry) ping(tries int) time.Duration {
 // mayDouble tells for which actions doing them twice differs from doing them once and cannot be told from the answer.
 func mayDouble(kind string) bool {
 	switch connectors.ActionKind(kind) {
-	case connectors.Create, connectors.Decide, connectors.Revoke:
+	case connectors.Create, connectors.Decide, connectors.Revoke, connectors.Send:
 		return true
 	default:
 		return false

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -161,8 +162,16 @@ func asTest(e connectors.Event, tenant, run, name string) connectors.Event {
 	return e
 }
 
-// marked makes a ticket say that it is a test.
+// marked makes a ticket or a record say that it is a test.
 func marked(a connectors.Action) connectors.Action {
+	a.Records = slices.Clone(a.Records)
+	for i := range a.Records {
+		r := &a.Records[i]
+		r.Event = testData(r.Event)
+		if r.Data != nil {
+			r.Data = testData(r.Data)
+		}
+	}
 	if a.Ticket == nil {
 		return a
 	}
@@ -175,6 +184,13 @@ func marked(a connectors.Action) connectors.Action {
 	}
 	a.Ticket = &t
 	return a
+}
+
+// testData is a record's content that says that it is a test, where it does not use the word otherwise.
+func testData(data map[string]any) map[string]any {
+	out := map[string]any{"test": true}
+	maps.Copy(out, data)
+	return out
 }
 
 // keepTest ends a case that is a test: its decision is kept, the ticket is told, and the source is not.

@@ -38,6 +38,7 @@ type worker struct {
 	faults int        // consecutive
 	quiet  time.Time  // the vendor asked for quiet until then
 	health store.Health
+	sends  sending
 
 	nextSubscribe time.Time
 	subscribed    *connection // that nextSubscribe is of
@@ -253,6 +254,10 @@ func (w *worker) round(ctx context.Context, conn *connection, version int64) (bu
 	if err := w.subscribe(ctx, conn, now); err != nil {
 		return false, w.g.poll, err
 	}
+	next, err := w.send(ctx, conn, version)
+	if err != nil {
+		return false, w.g.poll, err
+	}
 	claimed, err := w.claim(ctx, conn, version)
 	if err != nil {
 		return false, w.g.poll, err
@@ -266,9 +271,9 @@ func (w *worker) round(ctx context.Context, conn *connection, version int64) (bu
 	}
 	pause = w.g.poll
 	if waiting && w.free(conn) > 0 {
-		pause = max(min(due.Sub(w.g.now()), pause), time.Millisecond)
+		pause = min(due.Sub(w.g.now()), pause)
 	}
-	return false, pause, nil
+	return false, max(min(pause, next), time.Millisecond), nil
 }
 
 // unrecorded is how many times as many deliveries as may be called at once may be under way, calls that have ended and
@@ -286,24 +291,9 @@ func (w *worker) claim(ctx context.Context, conn *connection, version int64) (in
 	if free <= 0 {
 		return 0, nil
 	}
-	var claimed []store.Delivery
-	now := w.g.now()
-	lease := w.holding() // not inside: who renews it waits for the database with the lease locked
-	err := w.g.store.InTx(ctx, func(tx *store.Tx) (err error) {
-		claimed, err = tx.Claim(ctx, lease, now, now.Add(conn.claimTTL()), free)
-		if err != nil || len(claimed) == 0 {
-			return err
-		}
-		// What was owed after the connection was published anew goes out by the new settings.
-		if published, err := tx.CatalogueVersion(ctx); err != nil {
-			return err
-		} else if published != version {
-			return errOutdated
-		}
-		return nil
-	})
+	claimed, err := w.take(ctx, conn, version, free, (*store.Tx).Claim)
 	if err != nil {
-		return 0, fmt.Errorf("claim deliveries: %w", err)
+		return 0, err
 	}
 	for _, d := range claimed {
 		w.running.Add(1)
@@ -316,6 +306,30 @@ func (w *worker) claim(ctx context.Context, conn *connection, version int64) (in
 		})
 	}
 	return len(claimed), nil
+}
+
+// take claims up to limit deliveries in the way given.
+func (w *worker) take(ctx context.Context, conn *connection, version int64, limit int,
+	claim func(tx *store.Tx, ctx context.Context, l store.Lease, now, until time.Time, limit int) ([]store.Delivery, error)) (claimed []store.Delivery, err error) {
+	now := w.g.now()
+	lease := w.holding() // not inside: who renews it waits for the database with the lease locked
+	err = w.g.store.InTx(ctx, func(tx *store.Tx) (err error) {
+		claimed, err = claim(tx, ctx, lease, now, now.Add(conn.claimTTL()), limit)
+		if err != nil || len(claimed) == 0 {
+			return err
+		}
+		// What was owed after the connection was published anew goes out by the new settings.
+		if published, err := tx.CatalogueVersion(ctx); err != nil {
+			return err
+		} else if published != version {
+			return errOutdated
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim deliveries: %w", err)
+	}
+	return claimed, nil
 }
 
 // leave gives the place of a call that has ended to the next one.

@@ -1,0 +1,73 @@
+package gateway_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/store/storetest"
+)
+
+const (
+	drainSink = "kind: Connection\nname: sink\nconnector: takes-all\n"
+	drainRule = `kind: Rule
+name: records
+on: epm
+when: event.kind == "access.requested" and event.data.Publisher not in ["ACME Trusted", "Example AG"]
+send:
+  at: sink
+  record:
+    message: "${event.requester.name} asks to run ${event.data.ProductName ?? 'an application'}"
+    reason: ${event.reason}
+    publisher: ${event.data.Publisher}
+    severity: ${event.severity}
+`
+)
+
+// BenchmarkDrain compares how fast a sink that takes everything at once is handed 100,000 records that are stored, with
+// how fast tickets are opened at a desk that does the same. The desk's turns are before and after the sink's.
+func BenchmarkDrain(b *testing.B) {
+	const n, records = 10_000, 100_000
+	var deliver, drain, used time.Duration
+	rounds := 0
+	for b.Loop() {
+		tickets := newRig(b, durable(b, storetest.Postgres))
+		sink := newRig(b, durable(b, storetest.Postgres), drainSink, drainRule)
+		sink.accept(b, records)
+		sink.planAll(b, records)
+		for turn := range 2 {
+			tickets.accept(b, n)
+			tickets.planAll(b, n)
+			deliver += tickets.deliverAll(b, n)
+			if turn == 0 {
+				used -= processorTime(b, storetest.Postgres)
+				drain += sink.drain(b)
+				used += processorTime(b, storetest.Postgres)
+			}
+		}
+		if got := sink.sink.taken.Load(); got != records {
+			b.Fatalf("the sink was handed %d records, want %d", got, records)
+		}
+		rounds++
+	}
+	delivered, drained := float64(2*n*rounds)/deliver.Seconds(), float64(records*rounds)/drain.Seconds()
+	b.ReportMetric(delivered, "delivered/s")
+	b.ReportMetric(drained, "records/s")
+	b.ReportMetric(drained/delivered, "x-deliveries")
+	b.ReportMetric(used.Seconds()*1000/float64(records*rounds), "cpu-ms/record")
+}
+
+// drain runs the gateway until nothing waits.
+func (r *rig) drain(b *testing.B) time.Duration {
+	b.Helper()
+	start := time.Now()
+	stop := r.run(b)
+	defer stop()
+	if err := until(b.Context(), "everything is sent", func() (bool, error) {
+		time.Sleep(50 * time.Millisecond) // counting a long queue is work of its own
+		waiting, err := r.waiting(b.Context())
+		return waiting == 0, err
+	}); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(start)
+}

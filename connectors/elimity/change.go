@@ -120,7 +120,7 @@ type change struct {
 	operation string // relationshipChange: add or remove
 	comment   string
 	subject   string
-	effect    effect
+	effect    string // an effect, in the one way to write it
 	data      map[string]any
 	raw       map[string]any // of a review: the change as it was sent
 }
@@ -146,7 +146,7 @@ type effect struct {
 func (r *reader) entityRemoval(o map[string]any) change {
 	e := r.entity(o, "", "entity")
 	return change{
-		subject: "remove " + e.in(), effect: effect{Do: doRemove, Entity: e.key}, data: map[string]any{"entity": e.raw},
+		subject: "remove " + e.in(), effect: canonical(effect{Do: doRemove, Entity: e.key}), data: map[string]any{"entity": e.raw},
 	}
 }
 
@@ -154,7 +154,7 @@ func (r *reader) relationshipRemoval(o map[string]any) change {
 	from, to := r.entity(o, "", "fromEntity"), r.entity(o, "", "toEntity")
 	return change{
 		subject: "remove the relationship from " + from.in() + " to " + to.in(),
-		effect:  effect{Do: doUnlink, Entity: from.key, Other: &to.key},
+		effect:  canonical(effect{Do: doUnlink, Entity: from.key, Other: &to.key}),
 		data:    map[string]any{"fromEntity": from.raw, "toEntity": to.raw},
 	}
 }
@@ -168,7 +168,7 @@ func (r *reader) attributeAssignment(o map[string]any) change {
 	}
 	return change{
 		subject: "set " + name + " of " + e.in(),
-		effect:  effect{Do: doAssign, Entity: e.key, Attribute: id, ValueType: kind, Value: value["requested"]},
+		effect:  canonical(effect{Do: doAssign, Entity: e.key, Attribute: id, ValueType: kind, Value: value["requested"]}),
 		data:    map[string]any{"entity": e.raw, "value": connectors.AsStored(value), "attributeTypeId": id, "attributeTypeName": name},
 	}
 }
@@ -177,16 +177,17 @@ func (r *reader) relationshipChange(o map[string]any, at string) change {
 	row, column := r.entity(o, at, "rowEntity"), r.entity(o, at, "columnEntity")
 	c := change{
 		raw: o, kind: "relationshipChange", operation: r.needed(o, at, "operation"), comment: r.text(o, at, "comment"),
-		effect: effect{Entity: row.key, Other: &column.key},
 	}
+	done := effect{Entity: row.key, Other: &column.key}
 	switch c.operation {
 	case "add":
-		c.effect.Do, c.subject = doLink, "add "+column.in()+" to "+row.in()
+		done.Do, c.subject = doLink, "add "+column.in()+" to "+row.in()
 	case "remove":
-		c.effect.Do, c.subject = doUnlink, "remove "+column.in()+" from "+row.in()
+		done.Do, c.subject = doUnlink, "remove "+column.in()+" from "+row.in()
 	default:
 		r.fail("%soperation is neither add nor remove", at) // it says which policy counts, so nobody guesses
 	}
+	c.effect = canonical(done)
 	c.data = map[string]any{"operation": c.operation, "rowEntity": row.raw, "columnEntity": column.raw}
 	return c
 }
@@ -195,6 +196,6 @@ func (r *reader) rowRemoval(o map[string]any, at string) change {
 	e := r.entity(o, at, "entity")
 	return change{
 		raw: o, kind: "rowRemoval", comment: r.text(o, at, "comment"), subject: "remove " + e.in(),
-		effect: effect{Do: doRemove, Entity: e.key}, data: map[string]any{"entity": e.raw},
+		effect: canonical(effect{Do: doRemove, Entity: e.key}), data: map[string]any{"entity": e.raw},
 	}
 }

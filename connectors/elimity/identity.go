@@ -23,7 +23,7 @@ func canonical(v any) string {
 }
 
 // identity is what tells one change of a review from another.
-func (c change) identity() string { return canonical([]string{c.kind, canonical(c.effect), c.comment}) }
+func (c change) identity() string { return canonical([]string{c.kind, c.effect, c.comment}) }
 
 // identities are those of all changes.
 func identities(changes []change) []string {

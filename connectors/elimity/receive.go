@@ -77,7 +77,7 @@ func (c *connector) single(r *reader, kind string, body map[string]any, ch chang
 	e.RequestID = requestID(c.name, kind, e.Data["requestedAt"], e.Data["requestedBy"], ch.identity())
 	e.Dedupe = e.RequestID
 	maps.Copy(e.Data, ch.data)
-	e.Data[fieldEffect] = canonical(ch.effect)
+	e.Data[fieldEffect] = ch.effect
 	return []connectors.Event{e}, nil
 }
 
@@ -138,7 +138,7 @@ func part(of connectors.Event, review map[string]any, ch change, id string) conn
 	}
 	e.Dedupe = e.RequestID
 	maps.Copy(e.Data, ch.data)
-	e.Data["comment"], e.Data[fieldEffect] = ch.comment, canonical(ch.effect)
+	e.Data["comment"], e.Data[fieldEffect] = ch.comment, ch.effect
 	return e
 }
 

@@ -1,0 +1,355 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/mapping"
+	"github.com/drawbridge-itsm/drawbridge/store"
+	"github.com/drawbridge-itsm/drawbridge/store/storetest"
+)
+
+// plainSource sends events that tests store themselves.
+type plainSource struct{}
+
+func (plainSource) Open(connectors.Env) (connectors.Connector, error) { return plainSource{}, nil }
+func (plainSource) Ping(context.Context) error                        { return nil }
+
+// scriptedSink answers as a test says, and keeps what it was handed.
+type scriptedSink struct {
+	most   int
+	linger time.Duration
+	send   func(rs []connectors.Record) ([]connectors.Result, error) // nil: all are taken
+	ping   func() error
+
+	mu      sync.Mutex
+	batches [][]string // reasons of the events, in the order they were handed over
+}
+
+func (s *scriptedSink) Open(connectors.Env) (connectors.Connector, error) { return s, nil }
+func (s *scriptedSink) Batch() (int, time.Duration)                       { return s.most, s.linger }
+
+func (s *scriptedSink) Ping(context.Context) error {
+	if s.ping == nil {
+		return nil
+	}
+	return s.ping()
+}
+
+func (s *scriptedSink) Send(_ context.Context, rs []connectors.Record) ([]connectors.Result, error) {
+	var batch []string
+	for _, r := range rs {
+		batch = append(batch, reason(r))
+	}
+	s.mu.Lock()
+	s.batches = append(s.batches, batch)
+	s.mu.Unlock()
+	if s.send == nil {
+		return make([]connectors.Result, len(rs)), nil
+	}
+	return s.send(rs)
+}
+
+func reason(r connectors.Record) string { text, _ := r.Event["reason"].(string); return text }
+
+// handed is what the sink was handed since it was last asked.
+func (s *scriptedSink) handed() [][]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batches := s.batches
+	s.batches = nil
+	return batches
+}
+
+// sinkRig is a store with replicas whose worker of the sink is driven by hand, on a clock that is set by hand.
+type sinkRig struct {
+	t     *testing.T
+	store *store.Store
+	sink  *scriptedSink
+	now   time.Time
+	g     [2]*Gateway
+	on    int // the replica that works
+	w     *worker
+}
+
+const sinkDocuments = `kind: Connection
+name: tool
+connector: source
+---
+kind: Connection
+name: sink
+connector: sink
+delivery: {attempts: %d, longest: 4s}
+---
+kind: Rule
+name: log
+on: tool
+when: event.kind == "audit"
+send: {at: sink}
+`
+
+func newSinkRig(t *testing.T, engine string, attempts int, sink *scriptedSink) *sinkRig {
+	t.Helper()
+	r := &sinkRig{t: t, store: storetest.New(t, engine), sink: sink, now: time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC)}
+	documents, err := mapping.SplitDocuments(fmt.Appendf(nil, sinkDocuments, attempts))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range r.g {
+		r.g[i], err = New(t.Context(), Options{
+			Store: r.store, Vault: &connectors.Vault{}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return r.now }, Poll: time.Minute,
+			Vendors: map[string]func() connectors.Config{
+				"source": func() connectors.Config { return plainSource{} }, "sink": func() connectors.Config { return sink },
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.g[i].Apply(t.Context(), documents, "test", "to send"); err != nil {
+			t.Fatal(err)
+		}
+		go r.g[i].results.run(t.Context(), 1)
+	}
+	r.w = newWorker(r.g[0], "sink")
+	return r
+}
+
+// accept stores and plans events with the reasons given, each of the case named; "" for none.
+func (r *sinkRig) accept(caze string, reasons ...string) {
+	r.t.Helper()
+	var arrivals []store.Arrival
+	for _, text := range reasons {
+		e := connectors.Event{Kind: connectors.Audit, RequestID: caze, Reason: text}
+		arrivals = append(arrivals, store.Arrival{
+			Event: store.Event{Connection: "tool", Kind: e.Kind, RequestID: caze, ReceivedAt: r.now, Normal: mustJSON(e)},
+			Case:  store.Case{Connection: "tool", RequestID: caze, Kind: e.Kind, OpenedAt: r.now},
+		})
+	}
+	err := r.store.InTx(r.t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Accept(r.t.Context(), arrivals)
+		return err
+	})
+	if err == nil {
+		_, err = r.g[r.on].PlanAll(r.t.Context())
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// round lets the worker do what it can do now and waits until that is recorded. It gives how long the worker would sleep.
+func (r *sinkRig) round() time.Duration {
+	r.t.Helper()
+	conn := r.g[r.on].catalogue().connections["sink"]
+	w := r.w
+	if held, err := w.hold(r.t.Context(), conn); err != nil || !held {
+		r.t.Fatalf("hold = %v, %v", held, err)
+	}
+	_, pause, err := w.round(r.t.Context(), conn, r.g[r.on].catalogue().version)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	w.calls.Wait()
+	return pause
+}
+
+// pass lets the other replica take over, as if this one had ended.
+func (r *sinkRig) pass() {
+	r.t.Helper()
+	if err := r.store.Release(r.t.Context(), r.w.holding()); err != nil {
+		r.t.Fatal(err)
+	}
+	r.on = 1 - r.on
+	r.w = newWorker(r.g[r.on], "sink")
+}
+
+// deliveries are the reasons of the events whose records are in each state.
+func (r *sinkRig) states() map[string][]string {
+	r.t.Helper()
+	rows, err := r.store.DB().QueryContext(r.t.Context(), `SELECT d.state, e.normal FROM deliveries AS d JOIN events AS e ON e.id = d.event_id ORDER BY d.id`)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer rows.Close()
+	found := map[string][]string{}
+	for rows.Next() {
+		var state string
+		var normal []byte
+		if err := rows.Scan(&state, &normal); err != nil {
+			r.t.Fatal(err)
+		}
+		v, err := value(store.Event{Normal: normal})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		found[state] = append(found[state], v["reason"].(string))
+	}
+	return found
+}
+
+var errDown = &connectors.Error{Kind: connectors.Temporary, Status: 503, Err: errors.New("the sink is down")}
+
+// TestRecordsReachTheSinkInOrder plays sinks that fail in every way at random, while replicas end amid batches: the
+// records of a case reach the sink in their order, none is lost, and what it refuses is dead alone.
+func TestRecordsReachTheSinkInOrder(t *testing.T) {
+	t.Parallel()
+	storetest.Engines(t, func(t *testing.T, engine string) {
+		seeds := 12
+		if engine == storetest.Postgres {
+			seeds = 4
+		}
+		for seed := range seeds {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) { playSink(t, engine, uint64(seed)) })
+		}
+	})
+}
+
+func playSink(t *testing.T, engine string, seed uint64) {
+	dice := rand.New(rand.NewPCG(seed, 7))
+	calm := false
+	var taken []string // by the sink, whatever it answered
+	sink := &scriptedSink{most: 1 + dice.IntN(6)}
+	r := newSinkRig(t, engine, 1000, sink)
+	take := func(rs []connectors.Record) []connectors.Result {
+		answers := make([]connectors.Result, len(rs))
+		for i, one := range rs {
+			switch text := reason(one); {
+			case text[len(text)-1] == '!':
+				answers[i].Err = connectors.Permanently("the sink never takes this")
+			case !calm && dice.IntN(5) == 0:
+				answers[i].Err = errDown
+			default:
+				taken = append(taken, text)
+			}
+		}
+		return answers
+	}
+	sink.send = func(rs []connectors.Record) ([]connectors.Result, error) {
+		roll := dice.IntN(12)
+		if calm {
+			return take(rs), nil
+		}
+		switch roll {
+		case 0:
+			return nil, errDown
+		case 1:
+			return nil, &connectors.Error{Kind: connectors.Throttled, RetryAfter: 3 * time.Second, Err: errors.New("slowly")}
+		case 2:
+			return nil, &connectors.Error{Kind: connectors.Unwell, Err: errors.New("who are you")}
+		case 3: // its answer is lost
+			take(rs)
+			return nil, &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: errors.New("it hung up")}
+		case 4:
+			if len(rs) > 1 {
+				panic("the connector fails")
+			}
+			return take(rs), nil
+		case 5: // the replica ends after the call
+			answers := take(rs)
+			r.pass()
+			return answers, nil
+		default:
+			return take(rs), nil
+		}
+	}
+	sink.ping = func() error {
+		if !calm && dice.IntN(3) == 0 {
+			return errDown
+		}
+		return nil
+	}
+	want := map[string][]string{}
+	last := map[string]int{}
+	for step := 0; ; step++ {
+		if step < 40 {
+			caze := fmt.Sprintf("c%d", dice.IntN(4))
+			text := fmt.Sprintf("%s/%03d", caze, step)
+			state := stateDelivered
+			if dice.IntN(8) == 0 {
+				text, state = text+"!", stateDead
+			}
+			r.accept(caze, text)
+			want[state] = append(want[state], text)
+		}
+		calm = step > 80
+		r.now = r.now.Add(time.Duration(dice.IntN(4000)) * time.Millisecond)
+		r.round()
+		if got := r.states(); step > 80 && len(got[statePending])+len(got[stateRunning]) == 0 {
+			break
+		}
+		if step > 300 {
+			t.Fatalf("seed %d: it never ends: %v", seed, r.states())
+		}
+	}
+	got := r.states()
+	for _, state := range []string{stateDelivered, stateDead} {
+		slices.Sort(got[state])
+		slices.Sort(want[state])
+		if !slices.Equal(got[state], want[state]) {
+			t.Errorf("seed %d: %s are %v, want %v", seed, state, got[state], want[state])
+		}
+	}
+	for _, text := range want[stateDelivered] {
+		if !slices.Contains(taken, text) {
+			t.Errorf("seed %d: %s is lost", seed, text)
+		}
+	}
+	for _, text := range taken {
+		var step int
+		fmt.Sscanf(text[3:6], "%d", &step)
+		if step < last[text[:2]] {
+			t.Errorf("seed %d: %s came after %d of its case: %v", seed, text, last[text[:2]], taken)
+		}
+		last[text[:2]] = step
+	}
+}
+
+// TestSinkThatFailsAsAWholeKeepsEveryRecordInItsPlace also has a record that the sink can never bear and does not name.
+func TestSinkThatFailsAsAWholeKeepsEveryRecordInItsPlace(t *testing.T) {
+	t.Parallel()
+	storetest.Engines(t, func(t *testing.T, engine string) {
+		sink := &scriptedSink{most: 8}
+		var taken []string
+		sink.send = func(rs []connectors.Record) ([]connectors.Result, error) {
+			var some []string
+			for _, one := range rs {
+				some = append(some, reason(one))
+			}
+			if slices.Contains(some, "05!") {
+				return nil, errDown
+			}
+			taken = append(taken, some...)
+			return make([]connectors.Result, len(rs)), nil
+		}
+		r := newSinkRig(t, engine, 3, sink)
+		var want []string
+		for i := range 20 {
+			text := fmt.Sprintf("%02d", i)
+			if i == 5 {
+				text += "!"
+			} else {
+				want = append(want, text)
+			}
+			r.accept("", text)
+			r.now = r.now.Add(time.Second)
+		}
+		for range 60 {
+			r.now = r.now.Add(10 * time.Second)
+			r.round()
+		}
+		if !slices.Equal(taken, want) {
+			t.Errorf("taken are %v, want %v", taken, want)
+		}
+		if got := r.states(); !slices.Equal(got[stateDead], []string{"05!"}) || len(got[stateDelivered]) != 19 {
+			t.Errorf("the records are %v", got)
+		}
+	})
+}

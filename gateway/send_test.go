@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -148,11 +149,7 @@ func (r *sinkRig) accept(caze string, reasons ...string) {
 // round lets the worker do what it can do now and waits until that is recorded. It gives how long the worker would sleep.
 func (r *sinkRig) round() time.Duration {
 	r.t.Helper()
-	conn := r.g[r.on].catalogue().connections["sink"]
-	w := r.w
-	if held, err := w.hold(r.t.Context(), conn); err != nil || !held {
-		r.t.Fatalf("hold = %v, %v", held, err)
-	}
+	w, conn := r.w, r.hold()
 	_, pause, err := w.round(r.t.Context(), conn, r.g[r.on].catalogue().version)
 	if err != nil {
 		r.t.Fatal(err)
@@ -161,14 +158,25 @@ func (r *sinkRig) round() time.Duration {
 	return pause
 }
 
+// hold takes or renews the lease of the sink.
+func (r *sinkRig) hold() *connection {
+	r.t.Helper()
+	conn := r.g[r.on].catalogue().connections["sink"]
+	if held, err := r.w.hold(r.t.Context(), conn); err != nil || !held {
+		r.t.Errorf("hold = %v, %v", held, err)
+	}
+	return conn
+}
+
 // pass lets the other replica take over, as if this one had ended.
 func (r *sinkRig) pass() {
 	r.t.Helper()
 	if err := r.store.Release(r.t.Context(), r.w.holding()); err != nil {
-		r.t.Fatal(err)
+		r.t.Error(err)
 	}
 	r.on = 1 - r.on
 	r.w = newWorker(r.g[r.on], "sink")
+	r.hold()
 }
 
 // deliveries are the reasons of the events whose records are in each state.
@@ -352,4 +360,215 @@ func TestSinkThatFailsAsAWholeKeepsEveryRecordInItsPlace(t *testing.T) {
 			t.Errorf("the records are %v", got)
 		}
 	})
+}
+
+func TestBatchWaitsUntilItIsFullOrItsFirstRecordHasWaited(t *testing.T) {
+	t.Parallel()
+	sink := &scriptedSink{most: 3, linger: 10 * time.Second}
+	r := newSinkRig(t, storetest.SQLite, 3, sink)
+	wants := func(what string, want ...[]string) {
+		t.Helper()
+		if got := sink.handed(); !slices.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("%s: the sink was handed %v, want %v", what, got, want)
+		}
+	}
+	r.accept("", "1", "2")
+	r.now = r.now.Add(4 * time.Second)
+	if pause := r.round(); pause != 6*time.Second {
+		t.Errorf("the worker sleeps for %s, want 6s", pause)
+	}
+	wants("too early")
+	r.now = r.now.Add(6 * time.Second)
+	r.round()
+	wants("after the time", []string{"1", "2"})
+	r.accept("", "3", "4", "5", "6")
+	r.round()
+	wants("full", []string{"3", "4", "5"})
+	r.round()
+	wants("the rest waits again")
+	r.now = r.now.Add(10 * time.Second)
+	r.round()
+	wants("the rest", []string{"6"})
+}
+
+func TestRecordsOfOneCaseGoOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	sink := &scriptedSink{most: 10}
+	r := newSinkRig(t, storetest.SQLite, 3, sink)
+	r.accept("a", "a1", "a2")
+	r.accept("b", "b1")
+	r.round()
+	r.round()
+	r.round()
+	if got, want := sink.handed(), [][]string{{"a1", "b1"}, {"a2"}}; !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("the sink was handed %v, want %v", got, want)
+	}
+}
+
+func TestSinkPausesAsItAsks(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		err    *connectors.Error
+		unwell bool
+		after  time.Duration // it is tried again
+	}{
+		{"throttled", &connectors.Error{Kind: connectors.Throttled, RetryAfter: 40 * time.Second, Err: errors.New("slowly")}, false, 40 * time.Second},
+		{"down", &connectors.Error{Kind: connectors.Temporary, RetryAfter: 30 * time.Second, Err: errors.New("down")}, false, 30 * time.Second},
+		{"unwell", &connectors.Error{Kind: connectors.Unwell, Err: errors.New("who are you")}, true, 2 * time.Second},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			sink := &scriptedSink{most: 10, send: func([]connectors.Record) ([]connectors.Result, error) { return nil, test.err }}
+			r := newSinkRig(t, storetest.SQLite, 2, sink)
+			r.accept("", "1", "2")
+			r.round()
+			if r.w.unwell() != test.unwell {
+				t.Errorf("the connection is unwell: %v", r.w.unwell())
+			}
+			r.now = r.now.Add(test.after - time.Millisecond)
+			if sink.handed(); !test.unwell {
+				if r.round(); len(sink.handed()) != 0 {
+					t.Error("it was tried again too early")
+				}
+			}
+			sink.send = nil
+			r.now = r.now.Add(2 * time.Millisecond)
+			r.round()
+			r.round()
+			if got := r.states(); !slices.Equal(got[stateDelivered], []string{"1", "2"}) {
+				t.Errorf("the records are %v", got)
+			}
+		})
+	}
+}
+
+func TestBatchThatIsRefusedAsAWholeIsDead(t *testing.T) {
+	t.Parallel()
+	sink := &scriptedSink{most: 10, send: func([]connectors.Record) ([]connectors.Result, error) {
+		return nil, connectors.Permanently("there is no such index")
+	}}
+	r := newSinkRig(t, storetest.SQLite, 2, sink)
+	r.accept("a", "1")
+	r.accept("", "2")
+	r.round()
+	if got := r.states(); !slices.Equal(got[stateDead], []string{"1", "2"}) {
+		t.Fatalf("the records are %v", got)
+	}
+	dead, err := r.store.DeadLetters(t.Context(), "sink", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink.send = nil
+	for _, d := range dead {
+		if _, err := r.g[0].Replay(t.Context(), d.ID, "kim", "the index is there now"); err != nil {
+			t.Error(err)
+		}
+	}
+	r.round()
+	if got := r.states(); !slices.Equal(got[stateDelivered], []string{"1", "2"}) {
+		t.Errorf("after the replay the records are %v", got)
+	}
+}
+
+func TestReplicaThatEndsAmidABatchSendsItAgain(t *testing.T) {
+	t.Parallel()
+	storetest.Engines(t, func(t *testing.T, engine string) {
+		sink := &scriptedSink{most: 2}
+		r := newSinkRig(t, engine, 3, sink)
+		sink.send = func(rs []connectors.Record) ([]connectors.Result, error) {
+			sink.send = nil
+			r.pass()
+			return make([]connectors.Result, len(rs)), nil
+		}
+		r.accept("", "1", "2", "3")
+		r.round()
+		r.now = r.now.Add(time.Minute)
+		r.round()
+		r.round()
+		if got, want := sink.handed(), [][]string{{"1", "2"}, {"1", "2"}, {"3"}}; !slices.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("the sink was handed %v, want %v", got, want)
+		}
+		for _, d := range r.deliveries() {
+			attempts, err := r.store.AttemptsOf(t.Context(), d.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var outcomes []string
+			for _, a := range attempts {
+				outcomes = append(outcomes, a.Outcome)
+			}
+			want := []string{store.AttemptLost, store.AttemptDelivered}
+			if d.Attempts == 1 {
+				want = want[1:]
+			}
+			if !slices.Equal(outcomes, want) || !d.MaySent || d.State != stateDelivered {
+				t.Errorf("delivery %+v has the attempts %v, want %v", d, outcomes, want)
+			}
+		}
+	})
+}
+
+// deliveries are those to the sink.
+func (r *sinkRig) deliveries() []store.Delivery {
+	r.t.Helper()
+	rows, err := r.store.DB().QueryContext(r.t.Context(), `SELECT id FROM deliveries ORDER BY id`)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var ids []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			r.t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	rows.Close()
+	var ds []store.Delivery
+	for _, id := range ids {
+		d, err := r.store.Delivery(r.t.Context(), id)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		ds = append(ds, d)
+	}
+	return ds
+}
+
+func TestDeadRecordIsEditedAndRenderedAnew(t *testing.T) {
+	t.Parallel()
+	sink := &scriptedSink{most: 1, send: func([]connectors.Record) ([]connectors.Result, error) {
+		return nil, connectors.Permanently("no")
+	}}
+	r := newSinkRig(t, storetest.SQLite, 2, sink)
+	r.accept("a", "1", "2")
+	r.round()
+	r.round()
+	ds := r.deliveries()
+	if len(ds) != 2 || ds[0].State != stateDead || ds[1].State != stateDead {
+		t.Fatalf("the deliveries are %+v", ds)
+	}
+	content, err := r.g[0].Show(t.Context(), ds[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := bytes.Replace(content, []byte(ds[0].EventID), []byte("another"), 1)
+	if _, err := r.g[0].ReplayEdited(t.Context(), ds[0].ID, other, "kim", "why"); err == nil {
+		t.Error("a record was edited into that of another event")
+	}
+	if _, err := r.g[0].ReplayEdited(t.Context(), ds[0].ID, bytes.Replace(content, []byte(`"reason": "1"`), []byte(`"reason": "one"`), 1), "kim", "why"); err != nil {
+		t.Error(err)
+	}
+	if err := r.g[0].Replan(t.Context(), ds[1].ID, "kim", "why"); err != nil {
+		t.Error(err)
+	}
+	sink.send = nil
+	sink.handed()
+	r.round()
+	r.round()
+	if got, want := sink.handed(), [][]string{{"one"}, {"2"}}; !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("the sink was handed %v, want %v", got, want)
+	}
 }

@@ -30,11 +30,11 @@ func BenchmarkDrain(b *testing.B) {
 	var deliver, drain, used time.Duration
 	rounds := 0
 	for b.Loop() {
-		tickets := newRig(b, durable(b, storetest.Postgres))
 		sink := newRig(b, durable(b, storetest.Postgres), drainSink, drainRule)
 		sink.accept(b, records)
 		sink.planAll(b, records)
 		for turn := range 2 {
+			tickets := newRig(b, durable(b, storetest.Postgres))
 			tickets.accept(b, n)
 			tickets.planAll(b, n)
 			deliver += tickets.deliverAll(b, n)

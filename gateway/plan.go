@@ -112,7 +112,7 @@ func (p *plan) apply(ctx context.Context, in planInput, r *rule) bool {
 // owe turns a draft into a delivery. The note says why nothing is owed where that is so.
 func (p *plan) owe(in planInput, r *rule, d mapping.Draft) string {
 	if d.Kind == string(connectors.Send) {
-		p.add(in, r, store.Link{}, sinkDelivery(d.At, in.caze.ID), record(d, in.recorded()))
+		p.add(in, r, store.Link{}, in.toSink(d.At), record(d, in.recorded()))
 		return ""
 	}
 	if in.caze.ID == "" {
@@ -176,10 +176,10 @@ func (p *plan) failed(in planInput, r *rule, err error) {
 	}
 	d := store.Delivery{Connection: at, Purpose: purposeTicket}
 	if kind == string(connectors.Send) {
-		link, d = store.Link{}, sinkDelivery(at, in.caze.ID)
+		link, d = store.Link{}, in.toSink(at)
 	}
 	d.State, d.Error = stateDead, err.Error()
-	if link.ID == "" && d.Lane == "" {
+	if link.ID == "" && kind != string(connectors.Send) {
 		d.Lane = in.eventID
 	}
 	p.add(in, r, link, d, connectors.Action{Kind: connectors.ActionKind(kind), Key: link.Key})

@@ -78,6 +78,24 @@ on: epm
 when: event.kind == "access.granted"
 transition: {at: jira, status: Done, fields: {resolution: fixed}}
 `
+	sendRule = `kind: Rule
+name: send
+on: epm
+when: event.kind in ["access.requested", "anomaly"]
+send: {at: siem, record: {who: "${event.requester.name}", why: "${event.reason}"}}
+`
+	sendOwnRule = `kind: Rule
+name: send-own
+on: epm
+when: event.kind == "anomaly"
+send: {at: siem}
+`
+	failingSendRule = `kind: Rule
+name: failing-send
+on: epm
+when: int(event.reason) > 3
+send: {at: siem}
+`
 )
 
 func compiled(t *testing.T, text string) *rule {
@@ -303,6 +321,30 @@ pending comment jira settle lane of lnk-1
 			name: "the end of a decided request", event: expired, links: []store.Link{linked}, decision: &store.Decision{Outcome: "denied"}, want: "unrouted\n",
 		}, {
 			name: "an end without a case", event: expired, noCase: true, want: "unrouted\n",
+		}, {
+			name: "a record of a decided case, beside its ticket", event: requested, rules: []string{sendRule}, closed: true, links: []store.Link{linked}, decision: &store.Decision{Outcome: "denied"},
+			want: `planned
+pending send siem record lane send/siem/case-1 rule send v3
+  record of event-1 from epm group case-1 event {"kind":"access.requested","request_id":"r-1","requester":{"name":"Ana"}} data {"who":"Ana"}
+step rule.evaluated send matched
+`,
+		}, {
+			name: "records without a case, one in the sink's own form", event: connectors.Event{Kind: connectors.Anomaly, Reason: "odd", Test: true}, rules: []string{sendOwnRule, sendRule}, noCase: true,
+			want: `planned
+pending send siem record lane event-1 rule send-own v3
+  record of event-1 from epm event {"kind":"anomaly","reason":"odd","test":true} data null
+pending send siem record lane event-1 rule send v3
+  record of event-1 from epm event {"kind":"anomaly","reason":"odd","test":true} data {"test":true,"why":"odd"}
+step rule.evaluated send-own matched
+step rule.evaluated send matched
+`,
+		}, {
+			name: "a record that fails is dead in its lane and holds nothing", event: requested, rules: []string{failingSendRule}, links: []store.Link{linked},
+			want: `planned
+dead send siem record lane send/siem/case-1 rule failing-send v3
+  failing-send: when: line 4, column 7: int is given something that is not a whole number
+step rule.evaluated failing-send failed
+`,
 		},
 	}
 	for _, test := range tests {

@@ -106,6 +106,9 @@ func writtenDelivery(t *testing.T, p plan, d store.Delivery) string {
 	case a.File != nil:
 		text += "  " + sentence("file", a.File.Name, quoted(string(a.File.Content)))
 	}
+	for _, r := range a.Records {
+		text += "  " + sentence("record of", r.EventID, "from", r.Source, optional("group %s", r.Group), "event", string(mustJSON(r.Event)), optional("data %s", string(mustJSON(r.Data))))
+	}
 	return text
 }
 

@@ -9,12 +9,12 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
 
-// sinkDelivery is what is owed to a sink. The records of one case share a lane, so they reach it in order; those of no
-// case are each a lane of their own.
-func sinkDelivery(sink, caseID string) store.Delivery {
-	d := store.Delivery{Connection: sink, Purpose: purposeRecord}
-	if caseID != "" {
-		d.Lane = "send/" + sink + "/" + caseID
+// toSink is what is owed to a sink. The records of one case share a lane, so they reach it in order; those of no case
+// are each a lane of their own.
+func (in planInput) toSink(sink string) store.Delivery {
+	d := store.Delivery{Connection: sink, Purpose: purposeRecord, Lane: in.eventID}
+	if in.caze.ID != "" {
+		d.Lane = "send/" + sink + "/" + in.caze.ID
 	}
 	return d
 }

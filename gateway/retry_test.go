@@ -55,6 +55,49 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+func TestRetryOfRecords(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC)
+	place := now.Add(-time.Hour)
+	r := Retry{Attempts: 3, First: time.Second, Longest: time.Minute}
+	down := &connectors.Error{Kind: connectors.Temporary}
+	lost := &connectors.Error{Kind: connectors.Temporary, Sent: true}
+	refused := &connectors.Error{Kind: connectors.Permanent}
+	slowly := &connectors.Error{Kind: connectors.Throttled, RetryAfter: 7 * time.Second}
+	waits := next{state: statePending, due: place}
+	tests := []struct {
+		name     string
+		attempts int
+		size     int // of a batch that failed as a whole; 0: the record was answered by itself
+		err      error
+		want     next
+	}{
+		{"of a batch, it keeps its place and its attempts", 3, 2, down, waits},
+		{"alone, it keeps its place", 2, 1, down, next{state: statePending, due: place, usedAttempt: true}},
+		{"alone for the last time", 3, 1, down, next{state: stateDead, usedAttempt: true}},
+		{"of a batch whose answer was lost", 3, 2, lost, next{state: statePending, due: place, inDoubt: true}},
+		{"of a batch that is refused", 1, 2, refused, next{state: stateDead, usedAttempt: true}},
+		{"of a batch that is throttled", 3, 1, slowly, next{state: statePending, due: place, waitUntil: now.Add(7 * time.Second)}},
+		{"by itself, others go before it", 1, 0, down, next{state: statePending, due: now.Add(500 * time.Millisecond), usedAttempt: true}},
+		{"by itself for the last time", 3, 0, down, next{state: stateDead, usedAttempt: true}},
+		{"by itself refused", 1, 0, refused, next{state: stateDead, usedAttempt: true}},
+		{"by itself throttled, it keeps its place", 1, 0, slowly, next{state: statePending, due: place, waitUntil: now.Add(7 * time.Second)}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			d := store.Delivery{Kind: "send", Attempts: test.attempts, Due: place}
+			got := r.afterRecord(d, test.err, now, 0)
+			if test.size > 0 {
+				got = r.afterBatch(d, test.err, test.size, now, 0)
+			}
+			if got != test.want {
+				t.Errorf("got  %+v\nwant %+v", got, test.want)
+			}
+		})
+	}
+}
+
 func TestPauseGrowsAndIsBounded(t *testing.T) {
 	t.Parallel()
 	r := Retry{}.orDefault()

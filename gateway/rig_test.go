@@ -130,17 +130,30 @@ func (d *instant) Create(_ context.Context, key string, t connectors.Ticket) (co
 func (d *instant) Find(context.Context, string) ([]connectors.Ref, error) { return nil, nil }
 
 // takesAll is a sink that takes every batch at once.
-type takesAll struct{ taken, calls atomic.Int64 }
+type takesAll struct {
+	taken atomic.Int64
+	gate  sync.RWMutex // locked: calls wait
+}
 
 func (s *takesAll) Open(connectors.Env) (connectors.Connector, error) { return s, nil }
 func (s *takesAll) Ping(context.Context) error                        { return nil }
 func (s *takesAll) Batch() (int, time.Duration)                       { return 1000, 0 }
 
 func (s *takesAll) Send(_ context.Context, rs []connectors.Record) ([]connectors.Result, error) {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
 	s.taken.Add(int64(len(rs)))
-	s.calls.Add(1)
 	return make([]connectors.Result, len(rs)), nil
 }
+
+// deskAndSink is both at once, as a chat is that asks some and tells others.
+type deskAndSink struct {
+	*instant
+	*takesAll
+}
+
+func (d deskAndSink) Open(connectors.Env) (connectors.Connector, error) { return d, nil }
+func (d deskAndSink) Ping(context.Context) error                        { return nil }
 
 // rig is a gateway on a database of its own, with its HTTP edge.
 type rig struct {
@@ -165,7 +178,8 @@ func durable(b *testing.B, engine string) string {
 func newRig(b testing.TB, dsn string, documents ...string) *rig {
 	b.Helper()
 	r := &rig{desk: &instant{}, sink: &takesAll{}, store: storetest.Open(b, dsn, store.Options{})}
-	vendors := map[string]func() connectors.Config{"epm": epm.New, "instant": func() connectors.Config { return r.desk }, "takes-all": func() connectors.Config { return r.sink }}
+	vendors := map[string]func() connectors.Config{"epm": epm.New, "instant": func() connectors.Config { return r.desk }, "takes-all": func() connectors.Config { return r.sink },
+		"both": func() connectors.Config { return deskAndSink{r.desk, r.sink} }}
 	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	var err error
 	r.gateway, err = gateway.New(b.Context(), gateway.Options{

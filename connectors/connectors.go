@@ -327,7 +327,10 @@ type Place struct {
 // Schema is what a desk accepts at one Place.
 type Schema struct {
 	Fields   []Field  `json:"fields"`
-	Statuses []string `json:"statuses"` // reachable statuses, by name
+	Open     bool     `json:"open,omitempty"` // there may be fields besides, which the desk does not tell of
+	Statuses []string `json:"statuses"`       // reachable statuses, by name
+	File     int64    `json:"file,omitempty"` // bytes of the largest attachment; 0: the desk does not tell
+	Rate     string   `json:"rate,omitempty"` // how many calls the desk takes, in words
 }
 
 // Field describes one field of a ticket or of an event's data.
@@ -336,6 +339,9 @@ type Field struct {
 	Name     string   `json:"name,omitempty"`
 	Type     string   `json:"type"` // text, number, bool, time, list, object, any
 	Required bool     `json:"required,omitempty"`
+	FormOnly bool     `json:"form_only,omitempty"` // required where people fill in the desk's form; a ticket of ours is taken without
+	Part     string   `json:"part,omitempty"`      // the part of a Ticket that fills it: summary, description, priority, labels
+	Max      int      `json:"max,omitempty"`       // how much of a text is kept, in characters; the rest is cut; 0: not known
 	Allowed  []string `json:"allowed,omitempty"`
 	Doc      string   `json:"doc,omitempty"`
 }

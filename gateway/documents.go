@@ -31,9 +31,11 @@ type Edit struct {
 	Version    int64  // the version in force, 0 for a new document
 	Before     string // its text; secrets are references or sealed
 	After      string
+	Warnings   []string // what could not be found out, and what a person should know
 }
 
-// Plan checks documents against what is published and tells what applying them would change. Nothing is written.
+// Plan checks documents against what is published and tells what applying them would change. Nothing is written. Desks
+// are asked what they accept, for the rules that would change; one that does not answer makes a warning.
 // All faults are reported together, as Faults. Blank lines around a text do not count, so a caller may put as many in
 // front as its file has lines before it: faults then name the file's lines.
 func (g *Gateway) Plan(ctx context.Context, texts [][]byte) ([]Edit, error) {
@@ -79,7 +81,10 @@ func (g *Gateway) Plan(ctx context.Context, texts [][]byte) ([]Edit, error) {
 		}
 		edits = append(edits, edit)
 	}
-	_, more := newCatalogue(ctx, g.opener, ordered(candidate), 0, nil)
+	next, more := newCatalogue(ctx, g.opener, ordered(candidate), 0, nil)
+	if len(faults) == 0 && len(more) == 0 {
+		more = next.checkEdits(ctx, edits)
+	}
 	for _, f := range more {
 		if !known(faults, f) {
 			f.Given = given[[2]string{f.Kind, f.Name}]

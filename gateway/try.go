@@ -30,13 +30,50 @@ type Tried struct {
 	Err    error
 }
 
-// Check reports everything wrong with a complete set of documents, as Faults.
+// Check reports everything wrong with a complete set of documents, as Faults. Nobody is called.
 func (o Offline) Check(ctx context.Context, texts [][]byte) error {
-	_, err := o.catalogue(ctx, texts)
+	_, _, err := o.catalogue(ctx, texts)
 	return err
 }
 
-func (o Offline) catalogue(ctx context.Context, texts [][]byte) (*catalogue, error) {
+// CheckForms does the same and compares the rules with what their desks accept. The warnings say what could not be found
+// out.
+func (o Offline) CheckForms(ctx context.Context, texts [][]byte) (warnings []string, err error) {
+	c, given, err := o.catalogue(ctx, texts)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for head := range given {
+		if head.Kind == kindRule {
+			names = append(names, head.Name)
+		}
+	}
+	found, doubts := c.checkForms(ctx, names)
+	for _, name := range sortedKeys(doubts) {
+		for _, text := range doubts[name] {
+			warnings = append(warnings, kindRule+" "+name+": "+text)
+		}
+	}
+	return warnings, located(found, given)
+}
+
+// located says which of the texts given each fault is in, where that is not known; nil where there is no fault.
+func located(found []*Fault, given map[mapping.Header]int) error {
+	for _, f := range found {
+		if f.Given == 0 {
+			f.Given = given[mapping.Header{Kind: f.Kind, Name: f.Name}]
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	faults := Faults(found)
+	faults.sort()
+	return faults
+}
+
+func (o Offline) catalogue(ctx context.Context, texts [][]byte) (*catalogue, map[mapping.Header]int, error) {
 	var faults Faults
 	var docs []store.Document
 	given := map[mapping.Header]int{}
@@ -54,20 +91,16 @@ func (o Offline) catalogue(ctx context.Context, texts [][]byte) (*catalogue, err
 	}
 	open := opener{vendors: o.Vendors, vault: o.Vault, log: slog.New(slog.DiscardHandler), now: o.Now, hashes: verify.NewHashes(o.Now)}
 	c, more := newCatalogue(ctx, open, docs, 1, nil)
-	for _, f := range more {
-		f.Given = given[mapping.Header{Kind: f.Kind, Name: f.Name}]
+	if err := located(append(faults, more...), given); err != nil {
+		return nil, nil, err
 	}
-	if faults = append(faults, more...); len(faults) > 0 {
-		faults.sort()
-		return nil, faults
-	}
-	return c, nil
+	return c, given, nil
 }
 
 // Try shows what the rules of a source make of a request body: what each term of each condition came to, and the
 // action that would be owed. Nothing is sent anywhere.
 func (o Offline) Try(ctx context.Context, texts [][]byte, source string, body []byte, contentType string) ([]Tried, error) {
-	c, err := o.catalogue(ctx, texts)
+	c, _, err := o.catalogue(ctx, texts)
 	if err != nil {
 		return nil, err
 	}

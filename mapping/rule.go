@@ -190,6 +190,9 @@ func (r *Rule) Action() string {
 	return ""
 }
 
+// At is a fault found at path by whoever knows what the rule is about.
+func (r *Rule) At(path, message string) *Error { return r.fault(path, 0, message) }
+
 // fault is one fault of the rule, offset runes into the value at path.
 func (r *Rule) fault(path string, offset int, message string) *Error {
 	if r.source == nil {
@@ -269,7 +272,7 @@ func (r *Rule) check() Errors {
 		if r.Create == nil {
 			add("settle", "settle is only for rules that create a ticket")
 		}
-		for outcome, move := range r.Settle.moves() {
+		for outcome, move := range r.Settle.Moves() {
 			if move == nil {
 				continue
 			}
@@ -313,8 +316,8 @@ func (r *Rule) checkConstants(path string, v any, faults *Errors) {
 	}
 }
 
-// moves yields the outcomes in a fixed order.
-func (s *Settle) moves() func(yield func(string, *Move) bool) {
+// Moves yields the outcomes in a fixed order.
+func (s *Settle) Moves() func(yield func(string, *Move) bool) {
 	return func(yield func(string, *Move) bool) {
 		_ = yield("approved", s.Approved) && yield("denied", s.Denied) && yield("expired", s.Expired) && yield("revoked", s.Revoked) && yield("made", s.Made)
 	}

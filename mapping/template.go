@@ -79,6 +79,18 @@ func cutTemplate(text string) ([]segment, int, error) {
 	return out, 0, nil
 }
 
+// Constant is the text of a value that is the same for every event; false for one with an expression in it.
+func Constant(text string) (string, bool) {
+	segments, _, err := cutTemplate(text)
+	if err != nil || len(segments) > 1 || len(segments) == 1 && segments[0].expression {
+		return "", false
+	}
+	if len(segments) == 0 {
+		return "", true
+	}
+	return segments[0].text, true
+}
+
 // closing returns the index of the } that ends the expression at the start of text.
 func closing(text string) (int, error) {
 	head := text

@@ -144,7 +144,7 @@ func (p *Program) Settle(outcome string) (status string, fields map[string]any, 
 
 func settleMoves(s *Settle) map[string]Move {
 	out := map[string]Move{}
-	for outcome, move := range s.moves() {
+	for outcome, move := range s.Moves() {
 		if move != nil {
 			fields, _ := copied(move.Fields).(map[string]any)
 			out[outcome] = Move{Status: strings.TrimSpace(move.Status), Fields: fields}

@@ -248,7 +248,7 @@ func TestDeadTicketIsEditedAndSent(t *testing.T) {
 func TestDeadTicketIsRenderedAnewWithThePublishedRule(t *testing.T) {
 	t.Parallel()
 	c := start(t, storetest.SQLite)
-	c.edit(t, "Rule", "epm-app-requests", "project: ITSEC", "project: NOWHERE")
+	c.edit(t, "Rule", "epm-app-requests", "project: ITSEC", "project: \"${'NOWHERE'}\"") // which is looked up when it is used
 	id := c.epm.RequestApplication(anaAsksForATool)
 	var dead string
 	must(t, c.until(func() error {
@@ -272,7 +272,7 @@ func TestDeadTicketIsRenderedAnewWithThePublishedRule(t *testing.T) {
 		}
 		return err
 	}))
-	c.edit(t, "Rule", "epm-app-requests", "project: NOWHERE", "project: ITSEC")
+	c.edit(t, "Rule", "epm-app-requests", "project: \"${'NOWHERE'}\"", "project: ITSEC")
 	must(t, c.bridge.gateway.Replan(c.ctx, dead, "admin", "the project was wrong"))
 	issue, err := c.ticket(id)
 	must(t, err)

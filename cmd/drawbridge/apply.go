@@ -79,6 +79,9 @@ func printPlan(w io.Writer, edits []gateway.Edit) int {
 	changed := 0
 	for _, e := range edits {
 		fmt.Fprintf(w, "%-10s %s/%s\n", e.Change, e.Kind, e.Name)
+		for _, text := range e.Warnings {
+			fmt.Fprintf(w, "  warning: %s\n", text)
+		}
 		if e.Change == "unchanged" {
 			continue
 		}

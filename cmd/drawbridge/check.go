@@ -11,7 +11,8 @@ import (
 )
 
 type checkCommand struct {
-	Path []string `arg:"" help:"YAML files, or directories of them; together they must be complete. - is standard input."`
+	Offline bool     `help:"Call nobody. Otherwise desks are asked what they accept, so that rules can be compared with it."`
+	Path    []string `arg:"" help:"YAML files, or directories of them; together they must be complete. - is standard input."`
 }
 
 func (c *checkCommand) Run(s *surroundings) error {
@@ -19,10 +20,25 @@ func (c *checkCommand) Run(s *surroundings) error {
 	if err != nil {
 		return err
 	}
-	if err := offline().Check(s.ctx, docs.texts()); err != nil {
+	if c.Offline {
+		err = offline().Check(s.ctx, docs.texts())
+	} else {
+		err = checkForms(s, docs)
+	}
+	if err != nil {
 		return docs.locate(err)
 	}
 	_, err = fmt.Fprintf(s.stdout, "%s, nothing wrong.\n", count(len(docs), "document"))
+	return err
+}
+
+func checkForms(s *surroundings, docs documents) error {
+	warnings, err := offline().CheckForms(s.ctx, docs.texts())
+	for _, text := range warnings {
+		if _, err := fmt.Fprintf(s.stdout, "warning: %s\n", text); err != nil {
+			return err
+		}
+	}
 	return err
 }
 

@@ -35,8 +35,14 @@ type lacking struct {
 // the program look at the connection.
 func TestDoctorNamesThePermissionThatIsMissing(t *testing.T) {
 	t.Parallel()
-	c := start(t, storetest.SQLite) // whose address the desks send to
-	for _, l := range []lacking{
+	for _, l := range standins(start(t, storetest.SQLite)) {
+		l.check(t)
+	}
+}
+
+// standins are the desks that are stand-ins, which send to c.
+func standins(c *check) []lacking {
+	return []lacking{
 		{"jira", itself("BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "TRANSITION_ISSUES", "ADD_COMMENTS", "CREATE_ATTACHMENTS"), func(t *testing.T, missing string) *strings.Replacer {
 			server, here := jiraAt(t, jirastandin.Options{})
 			server.Deny(missing)
@@ -78,8 +84,6 @@ func TestDoctorNamesThePermissionThatIsMissing(t *testing.T) {
 		{"servicedeskplus", map[string]string{
 			"read": "right to view requests", "create": "right to create requests", "update": "right to edit requests",
 		}, serviceDeskPlusWithout(c, sdp.OnPrem)},
-	} {
-		l.check(t)
 	}
 }
 

@@ -35,9 +35,8 @@ func TestLostWebhookRepairsItself(t *testing.T) {
 
 func TestRefusedTicketIsADeadLetterThatNamesTheField(t *testing.T) {
 	t.Parallel()
-	c := start(t, storetest.SQLite, func(o *worldOptions) {
-		o.Jira = func(j *jirastandin.Options) { j.Required = []string{"customfield_10042"} }
-	})
+	c := start(t, storetest.SQLite)
+	c.edit(t, "Rule", "epm-app-requests", "\n  labels:", "\n  fields: { customfield_10070: \"${event.kind}\" }\n  labels:")
 	id := c.epm.RequestApplication(anaAsksForATool)
 	var dead gateway.DeliveryView
 	must(t, c.until(func() error {
@@ -51,7 +50,7 @@ func TestRefusedTicketIsADeadLetterThatNamesTheField(t *testing.T) {
 		dead = view.Deliveries[0]
 		return nil
 	}))
-	if !strings.Contains(dead.Error, "customfield_10042") {
+	if !strings.Contains(dead.Error, "customfield_10070") {
 		t.Errorf("the error %q does not name the field", dead.Error)
 	}
 	if _, err := c.bridge.gateway.Replay(c.ctx, dead.ID, "tester", "trying again"); err != nil {

@@ -116,7 +116,9 @@ func (c *connector) Describe(ctx context.Context, at connectors.Place) (connecto
 	if err := place(at.Project); err != nil {
 		return connectors.Schema{}, err
 	}
-	return c.desk.Schema(ctx, tickets, c.conf.KeyField)
+	out, err := c.desk.Schema(ctx, tickets, c.conf.KeyField)
+	out.File = maxFiles
+	return out, err
 }
 
 func called(_ freshworks.Kind, t freshworks.Ticket) string {

@@ -146,10 +146,18 @@ func (c *connector) Describe(ctx context.Context, at connectors.Place) (connecto
 	if err != nil {
 		return connectors.Schema{}, err
 	}
+	kind, keyField := tickets, ""
 	if what == aChange {
-		return c.desk.Schema(ctx, changes, c.conf.ChangeKeyField)
+		kind, keyField = changes, c.conf.ChangeKeyField
 	}
-	return c.desk.Schema(ctx, tickets, "")
+	out, err := c.desk.Schema(ctx, kind, keyField)
+	out.File = maxFiles
+	if what == serviceRequest {
+		// Fields are those of the catalog item, which is not asked for them.
+		out.Open = true
+		out.Fields = slices.DeleteFunc(out.Fields, func(f connectors.Field) bool { return f.Part == "" })
+	}
+	return out, err
 }
 
 func (c *connector) keyField(ref connectors.Ref) string {

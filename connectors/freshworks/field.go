@@ -135,11 +135,7 @@ func (d *Desk) Body(ctx context.Context, k Kind, t connectors.Ticket, keyField s
 				faults = append(faults, fmt.Errorf("there is no custom field %q, or the account may not see it", shown))
 				continue
 			}
-			limit := maxLine
-			if strings.Contains(f.kind(), "paragraph") {
-				limit = MaxText
-			}
-			custom[id] = Clean(t.Fields[id], limit)
+			custom[id] = Clean(t.Fields[id], f.limit())
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
@@ -162,6 +158,14 @@ func (d *Desk) customField(ctx context.Context, k Kind, id string) (*Field, erro
 		}
 	}
 	return nil, nil
+}
+
+// limit is how much of a text the field keeps.
+func (f Field) limit() int {
+	if strings.Contains(f.kind(), "paragraph") {
+		return MaxText
+	}
+	return maxLine
 }
 
 // Clean is a value with its texts cut to a limit and without what no desk should show.
@@ -220,9 +224,9 @@ func (d *Desk) Schema(ctx context.Context, k Kind, keyField string) (connectors.
 	if err != nil {
 		return connectors.Schema{}, err
 	}
-	out := connectors.Schema{Fields: []connectors.Field{
-		{ID: "subject", Type: "text", Required: true, Doc: "the summary"}, {ID: "description", Type: "text", Required: true},
-		{ID: "priority", Type: "text", Allowed: priorities},
+	out := connectors.Schema{Rate: "by the minute, as the plan says", Fields: []connectors.Field{
+		{ID: "subject", Type: "text", Required: true, Part: "summary", Max: maxSubject, Doc: "the summary"},
+		{ID: "description", Type: "text", Part: "description", Max: MaxText}, {ID: "priority", Type: "text", Part: "priority", Allowed: priorities},
 	}}
 	for _, id := range k.Standard {
 		out.Fields = append(out.Fields, connectors.Field{ID: id, Type: standardKind(id)})
@@ -237,6 +241,9 @@ func (d *Desk) Schema(ctx context.Context, k Kind, keyField string) (connectors.
 			continue
 		}
 		one := connectors.Field{ID: f.Name, Name: f.Label, Type: fieldKind(f.kind()), Required: f.Required}
+		if one.Type == "text" {
+			one.Max = f.limit()
+		}
 		for _, c := range f.Choices() {
 			one.Allowed = append(one.Allowed, c.Name)
 		}

@@ -32,7 +32,7 @@ func (c *connector) Describe(ctx context.Context, at connectors.Place) (connecto
 	if err != nil {
 		return connectors.Schema{}, err
 	}
-	out := connectors.Schema{Statuses: statuses}
+	out := connectors.Schema{Statuses: statuses, Rate: "by the second and for writes to one ticket, and by the hour for apps; Jira says for how long"}
 	for _, id := range slices.Sorted(maps.Keys(s.fields)) {
 		if id != "project" && id != "issuetype" { // they are the place
 			f := s.fields[id].describe(id)
@@ -50,7 +50,13 @@ func (c *connector) Describe(ctx context.Context, at connectors.Place) (connecto
 }
 
 func (m fieldMeta) describe(id string) connectors.Field {
-	f := connectors.Field{ID: id, Name: m.Name, Type: m.Schema.kind(), Required: m.Required && !m.HasDefault}
+	f := connectors.Field{ID: id, Name: m.Name, Type: m.Schema.kind(), Max: m.Schema.most(), Required: m.Required && !m.HasDefault}
+	switch {
+	case slices.Contains([]string{"summary", "description", "priority", "labels"}, id):
+		f.Part = id
+	case m.Schema.System == "reporter":
+		f.Required = false // whoever opens a ticket is its reporter
+	}
 	for _, raw := range m.Allowed {
 		if name := choiceName(raw); name != "" {
 			f.Allowed = append(f.Allowed, name)
@@ -83,6 +89,20 @@ func (s fieldSchema) kind() string {
 // rich tells whether a field takes rich text; all other texts are one line.
 func (s fieldSchema) rich() bool {
 	return s.System == "description" || s.System == "environment" || strings.HasSuffix(s.Custom, ":textarea")
+}
+
+// most is how much of a text a field keeps, 0 for what is no text.
+func (s fieldSchema) most() int {
+	switch {
+	case s.System == "summary":
+		return maxSummary
+	case s.rich():
+		return maxText
+	case s.Type == "string":
+		return maxTextLine
+	default:
+		return 0
+	}
 }
 
 // choiceName is what people call an allowed value.

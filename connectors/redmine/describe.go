@@ -24,19 +24,19 @@ func (c *connector) Describe(ctx context.Context, at connectors.Place) (connecto
 	if err != nil {
 		return connectors.Schema{}, err
 	}
-	priority := connectors.Field{ID: "priority", Type: "text"}
+	priority := connectors.Field{ID: "priority", Type: "text", Part: "priority"}
 	for _, one := range priorities {
 		priority.Allowed = append(priority.Allowed, one.Name)
 	}
 	out := connectors.Schema{Fields: []connectors.Field{
-		{ID: "subject", Type: "text", Required: true, Doc: "the summary; up to 255 characters"}, priority,
+		{ID: "subject", Type: "text", Required: true, Part: "summary", Max: maxSubject, Doc: "the summary"}, priority,
 	}}
 	for _, id := range standard {
 		out.Fields = append(out.Fields, connectors.Field{ID: id, Type: standardKind(id)})
 	}
 	for _, f := range p.Fields {
 		if c.conf.KeyField == "" || f.Name != c.conf.KeyField {
-			out.Fields = append(out.Fields, connectors.Field{ID: f.Name, Name: f.Name, Type: "any"})
+			out.Fields = append(out.Fields, connectors.Field{ID: f.Name, Name: f.Name, Type: "any", Max: maxValue})
 		}
 	}
 	for _, s := range statuses {

@@ -18,8 +18,8 @@ func (c *connector) Describe(ctx context.Context, at connectors.Place) (connecto
 		return connectors.Schema{}, err
 	}
 	out := connectors.Schema{Statuses: slices.Clone(c.conf.Statuses), Fields: []connectors.Field{
-		{ID: "Subject", Type: "text", Required: true, Doc: "the summary; up to 200 bytes"},
-		{ID: "Priority", Type: "text", Doc: "a number, or a name where the queue has names for them"},
+		{ID: "Subject", Type: "text", Required: true, Part: "summary", Max: maxSubject, Doc: "the summary; what is no ASCII counts more than once"},
+		{ID: "Priority", Type: "text", Part: "priority", Doc: "a number, or a name where the queue has names for them"},
 	}}
 	for _, id := range core {
 		out.Fields = append(out.Fields, connectors.Field{ID: id, Type: coreKind(id)})
@@ -78,6 +78,9 @@ func (c *connector) describeField(ctx context.Context, f customField) (connector
 		out.Type = "time"
 	case d.Type == "Image", d.Type == "Binary":
 		out.Type = "object"
+	}
+	if out.Type == "text" {
+		out.Max = maxValue
 	}
 	out.Allowed = allowed(d.Values)
 	return out, nil

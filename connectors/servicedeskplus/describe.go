@@ -18,9 +18,9 @@ func (c *connector) Describe(ctx context.Context, _ connectors.Place) (connector
 	if err != nil {
 		return connectors.Schema{}, err
 	}
-	out := connectors.Schema{Statuses: statuses, Fields: []connectors.Field{
-		{ID: "subject", Type: "text", Required: true, Doc: "the summary; up to 250 characters"},
-		{ID: "priority", Type: "text", Allowed: priorities},
+	out := connectors.Schema{Statuses: statuses, Open: true, Rate: "not published; the desk says when a limit is met", Fields: []connectors.Field{
+		{ID: "subject", Type: "text", Required: true, Part: "summary", Max: maxShort, Doc: "the summary"},
+		{ID: "priority", Type: "text", Part: "priority", Allowed: priorities},
 	}}
 	for _, id := range lookups {
 		if !slices.Contains([]string{"priority", "status", "group", "template"}, id) {
@@ -31,7 +31,7 @@ func (c *connector) Describe(ctx context.Context, _ connectors.Place) (connector
 		out.Fields = append(out.Fields, connectors.Field{ID: id, Type: "text", Doc: "by mail address or id"})
 	}
 	for _, id := range shortTexts {
-		out.Fields = append(out.Fields, connectors.Field{ID: id, Type: "text", Doc: "up to 250 characters"})
+		out.Fields = append(out.Fields, connectors.Field{ID: id, Type: "text", Max: maxShort})
 	}
 	return out, nil
 }

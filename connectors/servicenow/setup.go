@@ -188,7 +188,11 @@ func (c *connector) Describe(ctx context.Context, at connectors.Place) (connecto
 	if err != nil {
 		return connectors.Schema{}, err
 	}
-	var out connectors.Schema
+	limit, err := c.limits(ctx, at.Project)
+	if err != nil {
+		return connectors.Schema{}, err
+	}
+	out := connectors.Schema{Rate: "as the instance's rate limit rules say, where an admin made any"}
 	for _, one := range columns {
 		if one.name == "" || reserved(one.name) || strings.HasPrefix(one.name, "sys_") {
 			continue
@@ -197,7 +201,10 @@ func (c *connector) Describe(ctx context.Context, at connectors.Place) (connecto
 		if err != nil {
 			return connectors.Schema{}, err
 		}
-		field := connectors.Field{ID: one.name, Name: one.label, Type: fieldType(one.kind), Required: one.mandatory}
+		field := connectors.Field{ID: one.name, Name: one.label, Type: fieldType(one.kind), Required: one.mandatory, FormOnly: one.mandatory}
+		if field.Type == "text" {
+			field.Max = limit(one.name)
+		}
 		for _, value := range allowed {
 			field.Allowed = append(field.Allowed, value.value)
 		}

@@ -41,9 +41,9 @@ func (c *connector) Describe(ctx context.Context, at connectors.Place) (connecto
 	if err != nil {
 		return connectors.Schema{}, err
 	}
-	out := connectors.Schema{Statuses: all.labels(), Fields: []connectors.Field{
-		{ID: "subject", Type: "text", Required: true, Doc: "the summary; up to 150 characters"},
-		{ID: "priority", Type: "text", Allowed: priorities},
+	out := connectors.Schema{Statuses: all.names(), File: maxFile, Rate: "by the minute, as the plan says; 10 a minute for the incremental export", Fields: []connectors.Field{
+		{ID: "subject", Type: "text", Required: true, Part: "summary", Max: maxSubject, Doc: "the summary"},
+		{ID: "priority", Type: "text", Part: "priority", Allowed: priorities},
 	}}
 	for _, id := range standard {
 		out.Fields = append(out.Fields, connectors.Field{ID: id, Type: standardKind(id)})
@@ -52,7 +52,10 @@ func (c *connector) Describe(ctx context.Context, at connectors.Place) (connecto
 		if system[f.Type] || !f.Active || !number.MatchString(string(f.ID)) {
 			continue
 		}
-		one := connectors.Field{ID: string(f.ID), Name: f.Title, Type: kind(f.Type), Required: f.Required}
+		one := connectors.Field{ID: string(f.ID), Name: f.Title, Type: kind(f.Type), Required: f.Required, FormOnly: f.Required}
+		if one.Type == "text" {
+			one.Max = maxText
+		}
 		for _, o := range f.Options {
 			one.Allowed = append(one.Allowed, o.Value)
 		}

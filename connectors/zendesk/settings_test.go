@@ -153,7 +153,7 @@ func TestDescribe(t *testing.T) {
 	if _, old := got["360005"]; old || got["360004"].Type != "list" || !got["subject"].Required {
 		t.Errorf("fields %v", got)
 	}
-	if !cmp.Equal(s.Statuses[5:], []string{"Approved", "Declined", "In review", "closed"}) {
+	if !cmp.Equal(s.Statuses[5:], []string{"Approved", "Declined", "In review", "closed", "hold"}) {
 		t.Errorf("statuses %v", s.Statuses)
 	}
 	_, err = w.Describe(t.Context(), connectors.Place{Project: "Nobody"})

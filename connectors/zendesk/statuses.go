@@ -97,6 +97,17 @@ func (l statuses) find(nameOrID string) (status, bool) {
 	return status{}, false
 }
 
+// names are the labels and the words of the statuses there are: a ticket is moved by either.
+func (l statuses) names() []string {
+	out := l.labels()
+	for _, word := range words {
+		if !slices.ContainsFunc(out, func(one string) bool { return strings.EqualFold(one, word) }) {
+			out = append(out, word)
+		}
+	}
+	return out
+}
+
 // labels names the statuses there are.
 func (l statuses) labels() []string {
 	var out []string

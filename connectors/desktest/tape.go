@@ -2,33 +2,82 @@ package desktest
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"testing"
 
+	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 )
 
-// Tape stands in front of a desk and writes down the requests that pass, with the headers named.
-func Tape(t testing.TB, desk string, headers ...string) *connectortest.Tape {
+// Tape stands in front of a desk, at the address returned, and writes down the requests that pass, with the headers named.
+func Tape(t testing.TB, desk string, headers ...string) (tape *connectortest.Tape, address string) {
 	t.Helper()
-	return &connectortest.Tape{Next: Door(t, desk, func(*http.Request) {}), Headers: headers}
+	tape = &connectortest.Tape{Next: Door(t, desk, func(*http.Request) {}), Headers: headers}
+	front := httptest.NewServer(tape)
+	t.Cleanup(front.Close)
+	return tape, front.URL
 }
 
-// Request is one call of a connector's, with the name of the file that shows what it sends.
-type Request struct {
-	Name string
-	Send func() error
+// Connector is one of a desk that can do all that desks can.
+type Connector interface {
+	connectors.Connector
+	connectors.Creator
+	connectors.Finder
+	connectors.Updater
+	connectors.Commenter
+	connectors.Transitioner
+	connectors.Attacher
+	connectors.Fetcher
+	connectors.Watcher
+	connectors.Describer
+	connectors.Directory
 }
 
-// Requests makes calls one after the other and compares what each sent with testdata/golden.
-func Requests(t *testing.T, tape *connectortest.Tape, all []Request) {
+// Work is what a connector is asked for at one desk.
+type Work struct {
+	Ticket, Change connectors.Ticket
+	Move, Back     connectors.Move
+	Place          connectors.Place
+	Account        string
+}
+
+// Requests makes a connector do each of its calls and compares what it sent for each with testdata/golden.
+func Requests(t *testing.T, c Connector, tape *connectortest.Tape, w Work) {
 	t.Helper()
-	for _, r := range all {
+	ctx := t.Context()
+	var ref connectors.Ref
+	var cursor connectors.Cursor
+	for _, r := range []struct {
+		name string
+		send func() error
+	}{
+		{"find", func() error { _, err := c.Find(ctx, "k1"); return err }},
+		{"create", func() (err error) { ref, err = c.Create(ctx, "k1", w.Ticket); return err }},
+		{"ping", func() error { return c.Ping(ctx) }}, // which looks at a ticket
+		{"update", func() error { return c.Update(ctx, ref, w.Change) }},
+		{"comment", func() error {
+			return c.Comment(ctx, ref, connectors.Note{Key: "n1", Body: "**Refused:** <script>"})
+		}},
+		{"comment-public", func() error {
+			return c.Comment(ctx, ref, connectors.Note{Key: "n2", Body: "done", Public: true})
+		}},
+		{"attach", func() error {
+			return c.Attach(ctx, ref, connectors.File{Name: "a.txt", Type: "text/plain", Content: []byte("x")})
+		}},
+		{"transition", func() error { return c.Transition(ctx, ref, w.Move) }},
+		{"reopen", func() error { return c.Transition(ctx, ref, w.Back) }},
+		{"fetch", func() error { _, err := c.Fetch(ctx, ref); return err }},
+		{"watch-start", func() (err error) { _, cursor, err = c.Watch(ctx, "", nil); return err }},
+		{"watch", func() error { _, _, err := c.Watch(ctx, cursor, []connectors.Ref{ref}); return err }},
+		{"describe", func() error { _, err := c.Describe(ctx, w.Place); return err }},
+		{"groups", func() error { _, err := c.Groups(ctx, w.Account); return err }},
+	} {
 		tape.Take()
-		if err := r.Send(); err != nil {
-			t.Fatalf("%s: %v", r.Name, err)
+		if err := r.send(); err != nil {
+			t.Fatalf("%s: %v", r.name, err)
 		}
-		connectortest.Golden(t, r.Name, steady(tape.Take()))
+		connectortest.Golden(t, r.name, steady(tape.Take()))
 	}
 }
 

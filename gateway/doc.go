@@ -30,6 +30,9 @@
 // time, in seq order. Each connection is worked by the one replica that holds its lease; the lease's epoch fences
 // every write of a replica that lost it.
 //
+// Records for a sink (send.go, records.go) are deliveries as well, of which a worker sends many at once, in their order and
+// beside what it does for tickets; a sink that fails as a whole finds each in its place again.
+//
 // door.go lets requests in, by the verification of their connection; oauth.go gives out the tokens some of them carry.
 // subscribe.go keeps webhooks alive that a connector asks its vendor for; keep.go remembers for connectors what changes by
 // itself.

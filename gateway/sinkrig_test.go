@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -224,4 +226,21 @@ func (r *sinkRig) deliveries() []store.Delivery {
 		ds = append(ds, d)
 	}
 	return ds
+}
+
+func TestDocumentedSinkRuleCompiles(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/sinks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(page)
+	if block == nil {
+		t.Fatal("there is no example")
+	}
+	v := map[string]any{"kind": connectors.AccessRequested, "severity": "high", "requester": map[string]any{"account": "ana"}, "data": map[string]any{"a": 1}}
+	d, err := compiled(t, string(block[1])).Draft(t.Context(), v)
+	if err != nil || d.Kind != string(connectors.Send) || d.Record["message"] != `{"a":1}` || d.Record["who"] != "ana" {
+		t.Errorf("it sends %+v, %v", d, err)
+	}
 }

@@ -66,6 +66,7 @@ func (r *rig) drain(b *testing.B, records int64) time.Duration {
 		if r.sink.taken.Load() < records { // counting a long queue is work of its own
 			return false, nil
 		}
+		time.Sleep(10 * time.Millisecond)
 		waiting, err := r.waiting(b.Context())
 		return waiting == 0, err
 	}); err != nil {

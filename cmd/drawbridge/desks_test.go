@@ -24,6 +24,7 @@ const bridgeExample = "https://bridge.example.com/in/"
 // desk is a service desk that others wrote, with people who work in it.
 type desk struct {
 	name             string
+	docs             []string          // its connection and rule; nil: those of docs/desks
 	settings         *strings.Replacer // makes the documents of docs/desks those of the desk under test
 	accounts         func(login string) string
 	move             func(t testing.TB, who, id, status string)
@@ -227,13 +228,27 @@ func documented(t *testing.T, desk string) []string {
 	path := filepath.Join("..", "..", "docs", "desks", desk+".md")
 	text, err := os.ReadFile(path)
 	must(t, err)
-	var found []string
-	for _, block := range strings.Split(string(text), "```yaml\n")[1:] {
+	return documentsIn(t, path, string(text))
+}
+
+// chat finds those that docs/chat.md shows under a heading.
+func chat(t *testing.T, heading string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "chat.md"))
+	must(t, err)
+	_, part, _ := strings.Cut(string(text), "\n## "+heading+"\n")
+	part, _, _ = strings.Cut(part, "\n## ")
+	return documentsIn(t, heading+" in docs/chat.md", part)
+}
+
+func documentsIn(t *testing.T, where, text string) (found []string) {
+	t.Helper()
+	for _, block := range strings.Split(text, "```yaml\n")[1:] {
 		block, _, _ = strings.Cut(block, "```")
 		found = append(found, block)
 	}
 	if len(found) != 2 || !strings.HasPrefix(found[0], "kind: Connection\n") || !strings.HasPrefix(found[1], "kind: Rule\n") {
-		t.Fatalf("%s has %d documents, want a connection and a rule", path, len(found))
+		t.Fatalf("%s has %d documents, want a connection and a rule", where, len(found))
 	}
 	return found
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,10 @@ type office struct {
 // openOffice publishes the documents of a desk.
 func openOffice(t *testing.T, c *check, d desk) *office {
 	t.Helper()
-	docs := documented(t, d.name)
+	docs := slices.Clone(d.docs)
+	if docs == nil {
+		docs = documented(t, d.name)
+	}
 	every := "watch: {every: 1s}"
 	if d.hooked {
 		every = "watch: {every: 1h}"
@@ -29,7 +33,8 @@ func openOffice(t *testing.T, c *check, d desk) *office {
 	for i, text := range docs {
 		text = d.settings.Replace(text)
 		if strings.HasPrefix(text, "kind: Connection") {
-			text = text[:strings.Index(text, "watch:")] + every + "\ndelivery: {timeout: 20s, first: 200ms}\noutbound: {allow_hosts: [127.0.0.1]}\n"
+			text, _, _ = strings.Cut(text, "watch:")
+			text += every + "\ndelivery: {timeout: 20s, first: 200ms}\noutbound: {allow_hosts: [127.0.0.1]}\n"
 		}
 		docs[i] = text
 	}

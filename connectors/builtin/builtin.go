@@ -14,6 +14,7 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors/rt"
 	"github.com/drawbridge-itsm/drawbridge/connectors/servicedeskplus"
 	"github.com/drawbridge-itsm/drawbridge/connectors/servicenow"
+	"github.com/drawbridge-itsm/drawbridge/connectors/slack"
 	"github.com/drawbridge-itsm/drawbridge/connectors/webhook"
 	"github.com/drawbridge-itsm/drawbridge/connectors/zendesk"
 )
@@ -32,6 +33,7 @@ func Vendors() map[string]func() connectors.Config {
 		"rt":              rt.New,
 		"servicedeskplus": servicedeskplus.New,
 		"servicenow":      servicenow.New,
+		"slack":           slack.New,
 		"webhook":         webhook.New,
 		"zendesk":         zendesk.New,
 	}

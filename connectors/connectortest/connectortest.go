@@ -34,7 +34,7 @@ type Suite struct {
 	Move     connectors.Move     // transition, possible right after create
 	File     connectors.File     // attach
 	Place    connectors.Place    // describe
-	Account  string              // groups
+	Account  string              // groups, resolve
 	Records  []connectors.Record // send
 	Decision connectors.Decision // decide, state: a request that waits at the stand-in
 	Ref      connectors.Ref      // the ticket that is acted on where there is no stand-in

@@ -133,6 +133,15 @@ var operations = []operation{
 			return err
 		},
 	},
+	{
+		name: "resolve", reads: true, given: func(s Suite) bool { return s.Account != "" },
+		can: func(c connectors.Connector) bool { _, ok := connectors.AsResolver(c); return ok },
+		run: func(ctx context.Context, b *bench) error {
+			r, _ := connectors.AsResolver(b.c)
+			_, err := r.Resolve(ctx, b.suite.Account)
+			return err
+		},
+	},
 	decide,
 	{
 		name: "state", reads: true, given: func(s Suite) bool { return s.Decision.RequestID != "" }, can: connectors.CanAskState,

@@ -11,6 +11,9 @@ import (
 
 var tags = regexp.MustCompile(`</?(?:p|h[1-6]|ul|ol|li|pre|code|blockquote|table|tr|th|td|strong|em|a)>|<(?:hr|br)>|<a href="(?:https?://|mailto:)[^"<>]*">|<ol start="\d+">`)
 
+// references are what Slack makes links, mentions and commands of.
+var references = regexp.MustCompile(`<[^>]*>?`)
+
 func FuzzRender(f *testing.F) {
 	source, err := os.ReadFile("testdata/ticket.md")
 	if err != nil {
@@ -30,13 +33,18 @@ func FuzzRender(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, got := range map[string]string{"ADF": string(text), "wiki": d.Wiki(limit), "text": d.Text(limit), "html": d.HTML(limit)} {
+		for name, got := range map[string]string{"ADF": string(text), "wiki": d.Wiki(limit), "text": d.Text(limit), "html": d.HTML(limit), "mrkdwn": d.Mrkdwn(limit)} {
 			if n := utf8.RuneCountInString(got); n > limit || !utf8.ValidString(got) {
 				t.Errorf("%s: %d runes, limit %d, valid %v", name, n, limit, utf8.ValidString(got))
 			}
 		}
 		if rest := tags.ReplaceAllString(d.HTML(0), ""); strings.ContainsAny(rest, "<>\"") {
 			t.Errorf("HTML holds more than our tags: %q", rest)
+		}
+		for _, found := range references.FindAllString(d.Mrkdwn(0), -1) {
+			if !strings.HasPrefix(found, "<http") && !strings.HasPrefix(found, "<mailto:") {
+				t.Errorf("mrkdwn refers to something: %q", found)
+			}
 		}
 	})
 }

@@ -1,5 +1,5 @@
 // Package markdown turns the Markdown that rules and the gateway write into what desks take: Atlassian documents,
-// Jira wiki markup, HTML and plain text.
+// Jira wiki markup, HTML, Slack's mrkdwn and plain text.
 //
 // Parse reads a small, dependable subset: headings, paragraphs, strong, emphasis, code, code blocks, lists, quotes,
 // links, tables, rules and backslash escapes. HTML is text. A line break in a paragraph stays a line break, as

@@ -29,6 +29,7 @@ func TestOneTemplateInAllFormats(t *testing.T) {
 		"ticket.wiki":     d.Wiki(0),
 		"ticket.txt":      d.Text(0),
 		"ticket.html":     d.HTML(0),
+		"ticket.mrkdwn":   d.Mrkdwn(0),
 	} {
 		golden(t, "testdata/"+name, got+"\n")
 	}

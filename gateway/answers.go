@@ -77,9 +77,15 @@ func (g *Gateway) addAnswer(ctx context.Context, tx *store.Tx, connection string
 	}
 	if why := answersNothing(link, connection, v); why != "" {
 		g.log.Warn("answer ignored", "connection", connection, "why", why)
-		content := said(v)
+		content, caseID := said(v), ""
 		content["why"] = why
-		return false, tx.Record(ctx, store.Entry{At: now, Kind: "answer.ignored", Subject: connection, Content: content})
+		if link.Desk == connection {
+			caseID = link.CaseID
+			if err := g.twinAnswered(ctx, tx, link, v.Ref); err != nil {
+				return false, err
+			}
+		}
+		return false, tx.Record(ctx, store.Entry{At: now, CaseID: caseID, Kind: "answer.ignored", Subject: connection, Content: content})
 	}
 	if _, err := tx.LockCase(ctx, link.CaseID); err != nil {
 		return false, err
@@ -125,6 +131,19 @@ func answersNothing(link store.Link, connection string, v connectors.Vote) strin
 		return "its key was put on something else"
 	}
 	return ""
+}
+
+// twinAnswered closes what was put to people a second time for one link, because the answer to the first try was lost:
+// who answered it is told where to answer.
+func (g *Gateway) twinAnswered(ctx context.Context, tx *store.Tx, link store.Link, ref connectors.Ref) error {
+	if ref.ID == "" || link.State != linkLinked || link.RefID == ref.ID {
+		return nil
+	}
+	_, err := tx.LinkByRef(ctx, link.Desk, ref.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return g.closeTwin(ctx, tx, link, ref)
+	}
+	return err
 }
 
 // said is an answer for the record.

@@ -18,6 +18,31 @@ func (k knowing) State(context.Context, connectors.Decision) (connectors.State, 
 	return connectors.State{Outcome: k.outcome}, nil
 }
 
+// once is a desk that cannot be searched and takes a second create for the first; unsearched is one that does not.
+type (
+	unsearched struct{ knowing }
+	once       struct{ unsearched }
+)
+
+func (unsearched) Create(context.Context, string, connectors.Ticket) (connectors.Ref, error) {
+	return connectors.Ref{}, nil
+}
+func (once) CreatesOnce() {}
+
+func TestALostCreateIsRepeatedWhereThatMakesNoSecondTicket(t *testing.T) {
+	t.Parallel()
+	a := connectors.Action{Kind: connectors.Create, Key: "k", Ticket: &connectors.Ticket{}}
+	for _, test := range []struct {
+		desk connectors.Connector
+		over bool
+	}{{once{}, false}, {unsearched{}, true}} {
+		_, settled, err := (&worker{}).resolveDoubt(t.Context(), &connection{connector: test.desk}, store.Delivery{InDoubt: true}, a)
+		if settled != test.over || (err != nil) != test.over {
+			t.Errorf("%T: settled %v, %v, want %v", test.desk, settled, err, test.over)
+		}
+	}
+}
+
 func TestSourceIsAskedBeforeItIsToldAgain(t *testing.T) {
 	t.Parallel()
 	const again, over, refused = "told again", "over", "refused"

@@ -42,6 +42,12 @@ func (g *Gateway) replayDelivery(ctx context.Context, d store.Delivery, who, why
 		if err := tx.Replay(ctx, d.ID, now); err != nil {
 			return fmt.Errorf("replay delivery %s, which is %s: %w", d.ID, d.State, err)
 		}
+		if conn := g.catalogue().connections[d.Connection]; d.InDoubt && d.Kind == string(connectors.Create) && conn != nil && conn.connector != nil && !connectors.CanFind(conn.connector) {
+			// No search would ever tell. Who replays it has looked for the ticket.
+			if err := tx.Undoubt(ctx, d.ID); err != nil {
+				return err
+			}
+		}
 		if d.DecisionID != "" {
 			if err := g.reopenPost(ctx, tx, d); err != nil {
 				return err

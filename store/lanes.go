@@ -73,6 +73,11 @@ func (t *Tx) free(ctx context.Context, ids []string) error {
 	return nil
 }
 
+// Undoubt forgets that the last attempt may have acted: somebody has looked.
+func (t *Tx) Undoubt(ctx context.Context, id string) error {
+	return wrap("end doubt of delivery", t.change(ctx, ErrNotFound, `UPDATE deliveries SET in_doubt = 0 WHERE id = $1`, id))
+}
+
 // Replay puts a dead delivery back to work, due now, in its place in the lane; ErrConflict when it is not dead.
 // Attempts made before count no more.
 func (t *Tx) Replay(ctx context.Context, id string, now time.Time) error {

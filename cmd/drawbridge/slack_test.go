@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -135,27 +136,61 @@ func TestAMessageWhoseAnswerIsLostIsSettledByAClick(t *testing.T) {
 	c := start(t, storetest.SQLite)
 	server, d := slack(t, c)
 	o := openOffice(t, c, d)
-	d.cut()
-	id := c.epm.RequestApplication(anaAsksForATool)
-	must(t, o.patiently(func() error {
-		view, err := o.caseOf(id)
-		if err != nil {
-			return err
-		}
-		for _, delivery := range view.Deliveries {
-			if delivery.State == "dead" && strings.Contains(delivery.Error, "cannot be searched") {
-				return nil
+	lost := func() (id, dead string) {
+		d.cut()
+		id = c.epm.RequestApplication(anaAsksForATool)
+		must(t, o.patiently(func() error {
+			view, err := o.caseOf(id)
+			if err != nil {
+				return err
 			}
-		}
-		return fmt.Errorf("no dead letter: %+v", view.Deliveries)
-	}))
-	if n := d.opened(); n != 1 {
-		t.Fatalf("there are %d messages", n)
+			for _, delivery := range view.Deliveries {
+				if delivery.State == "dead" && strings.Contains(delivery.Error, "cannot be searched") {
+					dead = delivery.ID
+					return nil
+				}
+			}
+			return fmt.Errorf("no dead letter: %+v", view.Deliveries)
+		}))
+		return id, dead
 	}
-	message := server.Messages()[0]
-	_, _, err := server.Click(c.ctx, slackstandin.Click{Message: message.Channel + ":" + message.TS, Button: "approve", By: "U0KIM"})
+	latest := func(want int) (id, key string) {
+		t.Helper()
+		all := server.Messages()
+		if len(all) != want {
+			t.Fatalf("there are %d messages, want %d", len(all), want)
+		}
+		m := all[want-1]
+		return m.Channel + ":" + m.TS, m.Channel + "/p" + strings.Replace(m.TS, ".", "", 1)
+	}
+	click := func(message string) {
+		t.Helper()
+		_, _, err := server.Click(c.ctx, slackstandin.Click{Message: message, Button: "approve", By: "U0KIM"})
+		must(t, err)
+	}
+	request, _ := lost()
+	message, key := latest(1)
+	click(message)
+	o.told(request, key, "Approved")
+
+	// Posted again by an operator who did not find it, the first message counts for nothing and is closed when somebody
+	// clicks on it.
+	request, dead := lost()
+	first, firstKey := latest(2)
+	_, err := c.bridge.gateway.Replay(c.ctx, dead, "kim", "not in the channel")
 	must(t, err)
-	o.told(id, message.Channel+"/p"+strings.Replace(message.TS, ".", "", 1), "Approved")
+	must(t, o.patiently(o.quietNow))
+	message, key = latest(3)
+	click(first)
+	must(t, o.patiently(func() error {
+		if m, _ := server.Message(first); m.Buttons() {
+			return errors.New("the first message still asks")
+		}
+		return o.says(firstKey, "opened a second time")
+	}))
+	must(t, o.silent(request))
+	click(message)
+	o.told(request, key, "Approved")
 }
 
 func TestWhoClickedIsAskedUntilSlackTells(t *testing.T) {

@@ -114,7 +114,7 @@ func OCSF(e store.Entry) ([]byte, error) {
 		v.ClassUID, v.ClassName = ocsfEntity, "Entity Management"
 		v.Entity, v.Actor, v.Comment = entity, f.actor(), f.Why
 		v.StatusID = 1 // success
-		if e.Kind == "claim.refused" || e.Kind == "decision.refused" {
+		if e.Kind == "claim.refused" || e.Kind == "decision.refused" || e.Kind == "answer.ignored" {
 			v.StatusID = 2 // failure
 		}
 		if e.Kind == "document.published" && f.Version > 0 {
@@ -132,7 +132,7 @@ func OCSF(e store.Entry) ([]byte, error) {
 func entityOf(e store.Entry, f facts) *ocsfEntityOf {
 	group, _, _ := strings.Cut(e.Kind, ".")
 	switch group {
-	case "decision", "claim", "receipt":
+	case "decision", "claim", "receipt", "answer":
 		return &ocsfEntityOf{Type: "case", UID: e.CaseID}
 	case "document":
 		kind, name, _ := strings.Cut(e.Subject, "/")
@@ -170,7 +170,7 @@ func severity(kind string) (int, string) {
 	switch kind {
 	case "delivery.dead", "decision.refused", "ticket.gone", "twin.found":
 		return 3, "Medium"
-	case "claim.refused", "event.quarantined":
+	case "claim.refused", "event.quarantined", "answer.ignored":
 		return 2, "Low"
 	}
 	return 1, "Informational"

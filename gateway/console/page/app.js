@@ -178,6 +178,7 @@ const sentences = {
   "delivery.canceled": (s, c) => "Given up by " + c.who + because(c),
   "quarantine.replayed": (s, c) => "Taken out of quarantine by " + c.who + because(c),
   "answer.received": (s, c) => (c.by_name || c.mail || c.account) + " answered at " + s + ": " + c.outcome,
+  "answer.ignored": (s, c) => "An answer at " + s + " was ignored: " + c.why,
   "vote.counted": (s, c) => "Counted, and more is needed: " + c.verdict.text,
   "claim.refused": (s, c) => c.ticket + (c.answer ? " was answered: " : " was moved to ") + c.status + ", and that was refused: " + c.verdict.text,
   "decision.recorded": (s, c) => "Decision: " + c.outcome + " by " + (c.by_name || c.by),

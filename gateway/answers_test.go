@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -188,4 +189,52 @@ func TestAnAnswerIsTakenOnceAndOnlyWhereItBelongs(t *testing.T) {
 	if _, err := g.Answer(t.Context(), link, with(func(v *connectors.Vote) { v.ID = "v-2" })); !errors.Is(err, errGone) {
 		t.Errorf("after the connection was deleted: %v", err)
 	}
+}
+
+// TestAnswersInAnyOrderComeToWhatTheyShould draws answers and compares the judgement with a count of heads.
+func TestAnswersInAnyOrderComeToWhatTheyShould(t *testing.T) {
+	t.Parallel()
+	const sequences = 2000
+	seed := uint64(time.Now().UnixNano())
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range sequences {
+		terms := mapping.Terms{Quorum: 1 + r.IntN(2), DenyByQuorum: r.IntN(2) == 0}
+		var answers []answer
+		for i := range 1 + r.IntN(6) {
+			a := given([]string{"kim", "lee", "max", "ana", "nobody"}[r.IntN(5)], []connectors.Outcome{connectors.Approved, connectors.Denied}[r.IntN(2)])
+			a.ID, a.At = string(rune('a'+i)), decidedAt.Add(time.Duration(i)*time.Second)
+			answers = append(answers, a)
+		}
+		want, got := heads(terms, answers), judge.Wait
+		for _, v := range verdicts(t, terms, answers) {
+			if v.Outcome == judge.Approved || v.Outcome == judge.Denied {
+				got = v.Outcome
+				break
+			}
+		}
+		if got != want {
+			t.Fatalf("seed %d: quorum %d, deny by quorum %v: %s, want %s, of %+v", seed, terms.Quorum, terms.DenyByQuorum, got, want, answers)
+		}
+	}
+}
+
+// heads counts what those who may decide said last.
+func heads(terms mapping.Terms, answers []answer) judge.Outcome {
+	last := map[string]string{}
+	for _, a := range answers {
+		if a.Account != "kim" && a.Account != "lee" {
+			continue
+		}
+		last[a.Account] = a.Outcome
+		n := 0
+		for _, said := range last {
+			if said == a.Outcome {
+				n++
+			}
+		}
+		if n >= terms.Quorum || a.Outcome == "denied" && !terms.DenyByQuorum {
+			return judge.Outcome(a.Outcome)
+		}
+	}
+	return judge.Wait
 }

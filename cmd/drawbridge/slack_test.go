@@ -10,9 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/drawbridge-itsm/drawbridge/connectors/epm/epmstandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/slack/slackstandin"
-	"github.com/drawbridge-itsm/drawbridge/gateway"
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
 )
 
@@ -27,9 +25,9 @@ var slackPeople = map[string]slackstandin.Person{
 }
 
 // slack starts a stand-in and gives the desk of docs/chat.md.
-func slack(t *testing.T, c *check) (*slackstandin.Server, desk) {
+func slack(t *testing.T, c *check, now ...func() time.Time) (*slackstandin.Server, desk) {
 	t.Helper()
-	o := slackstandin.Options{Token: slackToken, SigningSecret: slackSigning, Address: c.urls.bridge + "/in/slack"}
+	o := slackstandin.Options{Now: append(now, time.Now)[0], Token: slackToken, SigningSecret: slackSigning, Address: c.urls.bridge + "/in/slack"}
 	for _, p := range slackPeople {
 		o.People = append(o.People, p)
 	}
@@ -86,12 +84,7 @@ func TestSlackDecidesByClicks(t *testing.T) {
 	_, _, err := server.Click(c.ctx, slackstandin.Click{Message: messageOf(message), Button: "deny", By: "U0NEW"})
 	must(t, err)
 	o.told(id, message, "Denied")
-	must(t, o.patiently(func() error {
-		if m, _ := server.Message(messageOf(message)); m.Buttons() || !strings.Contains(m.Text, "Denied") {
-			return fmt.Errorf("the message still asks: %s", m.Text)
-		}
-		return nil
-	}))
+	o.ended(server, message, "Denied")
 	view, err := o.caseOf(id)
 	must(t, err)
 	if len(view.Answers) != 1 || view.Answers[0].By.Account != "U0NEW" || view.Answers[0].Outcome != "denied" || !view.Answers[0].Judged || view.Answers[0].Refused != "" {
@@ -204,208 +197,97 @@ func TestWhoClickedIsAskedUntilSlackTells(t *testing.T) {
 	o.told(id, message, "Approved")
 }
 
-// stage is what an attack by way of Slack acts on.
-type stage struct {
-	*office
-	slack       *slackstandin.Server
-	id, message string // the request and its message
+// ended waits until a message asks nobody any more, and says so.
+func (o *office) ended(server *slackstandin.Server, message, status string) {
+	o.t.Helper()
+	must(o.t, o.patiently(func() error {
+		if m, _ := server.Message(messageOf(message)); m.Buttons() || !strings.Contains(m.Text, status) {
+			return fmt.Errorf("the message does not say %s, or still asks: %s", status, m.Text)
+		}
+		return nil
+	}))
 }
 
-// click sends a click on the message that need not be true; what it is answered must be the status given.
-func (s *stage) click(status int, c slackstandin.Click) {
-	s.t.Helper()
-	if c.Message == "" {
-		c.Message = s.message
+func TestTheClockEndsARequestInSlack(t *testing.T) {
+	t.Parallel()
+	var clock virtual
+	c := start(t, storetest.SQLite, withClock(&clock))
+	server, d := slack(t, c, clock.now)
+	o := openOffice(t, c, d)
+	c.policy(t, "approvers: {people: [kim]}\ndeadline: {after: 4h, remind: [1h], then: deny}\n")
+	id, message := o.ask(anaAsksForATool)
+	value := server.Value(messageOf(message), "approve")
+	clock.forward(time.Hour)
+	must(t, o.patiently(func() error { return o.says(message, "still waits for a decision") }))
+	clock.forward(3 * time.Hour)
+	o.told(id, message, "Denied")
+	o.ended(server, message, "Denied")
+	_, _, err := server.Click(c.ctx, slackstandin.Click{Message: messageOf(message), Button: "approve", By: "U0KIM", Block: "drawbridge", Value: value})
+	must(t, err)
+	must(t, o.patiently(func() error { return o.says(message, "the first valid decision stands") }))
+	if told := c.epm.Decisions(id); len(told) != 1 {
+		t.Errorf("EPM was told %d times, want once", len(told))
 	}
-	if c.Button == "" {
-		c.Button = "approve"
-	}
-	got, _, err := s.slack.Click(s.ctx, c)
-	must(s.t, err)
-	if got != status {
-		s.t.Errorf("the click is answered %d, want %d", got, status)
-	}
 }
 
-func (s *stage) settled() {
-	s.t.Helper()
-	must(s.t, s.patiently(s.quietNow))
+// What was answered is judged anew when there is reason to read it again, like a ticket that stands where it stood.
+func TestAnAnswerCountsUnderThePolicyACaseIsMovedTo(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	_, d := slack(t, c)
+	o := openOffice(t, c, d)
+	c.policy(t, "approvers: {people: [kim, lee]}\nquorum: 2\n")
+	id, message := o.ask(anaAsksForATool)
+	d.move(t, "kim", message, "approve")
+	must(t, o.patiently(func() error { return o.says(message, "counts as 1 of 2") }))
+	c.move(t, "approvers: {people: [kim, lee]}\n")
+	o.read(id)
+	o.told(id, message, "Approved")
 }
 
-// answers are those the case has.
-func (s *stage) answers() []gateway.AnswerView {
-	s.t.Helper()
-	view, err := s.caseOf(s.id)
-	must(s.t, err)
-	return view.Answers
-}
-
-func (s *stage) refused(words string) {
-	s.t.Helper()
-	s.settled()
-	must(s.t, s.says(strings.Replace(strings.Replace(s.message, ":", "/p", 1), ".", "", 1), words))
-}
-
-func TestHostileSlack(t *testing.T) {
+// TestAnswersInSlackAndAtADeskAddUp has one of two approve in Slack and the other in Jira, in either order.
+func TestAnswersInSlackAndAtADeskAddUp(t *testing.T) {
 	t.Parallel()
 	c := start(t, storetest.SQLite)
 	server, d := slack(t, c)
+	inJira := strings.Replace(c.published(t, "Rule", "epm-app-requests"), "name: epm-app-requests", "name: in-jira", 1)
 	o := openOffice(t, c, d)
-	const taken, refused = http.StatusOK, http.StatusUnauthorized
-	by := func(who string) slackstandin.Click { return slackstandin.Click{By: slackPeople[who].ID} }
-	quorum := func(s *stage, policy string) {
-		c.policy(s.t, policy)
-		var message string
-		s.id, message = s.ask(anaAsksForATool)
-		s.message = messageOf(message)
-		s.t.Cleanup(func() { c.policy(s.t, "approvers: {people: [kim, lee]}\n") })
-	}
-	for _, attack := range []struct {
-		name string
-		do   func(s *stage)
-		told []string // decisions the source is rightly told
-	}{
-		{"a click with a forged signature", func(s *stage) { s.click(refused, slackstandin.Click{By: "U0KIM", Secret: "another"}) }, nil},
-		{"a click signed long ago", func(s *stage) { s.click(refused, slackstandin.Click{By: "U0KIM", Age: 6 * time.Minute}) }, nil},
-		{"a click signed in the future", func(s *stage) { s.click(refused, slackstandin.Click{By: "U0KIM", Age: -6 * time.Minute}) }, nil},
-		{"a click in another workspace", func(s *stage) { s.click(taken, slackstandin.Click{By: "U0KIM", Team: "T0OTHER"}) }, nil},
-		{"a click on another app's message", func(s *stage) { s.click(taken, slackstandin.Click{By: "U0KIM", App: "A0OTHER"}) }, nil},
-		{"the requester clicks", func(s *stage) {
-			s.click(taken, by("ana"))
-			s.refused("nobody decides their own request")
-		}, nil},
-		{"somebody without the right clicks", func(s *stage) {
-			s.click(taken, by("max"))
-			s.refused("The answer of Max (approved) does not count")
-		}, nil},
-		{"a person nobody knows clicks", func(s *stage) {
-			s.slack.SetPerson(slackstandin.Person{ID: "U0WHO", Name: "Kim Okafor", Mail: "kim.okafor@elsewhere.example"})
-			s.click(taken, slackstandin.Click{By: "U0WHO"})
-			s.refused("is not known to Drawbridge as a person")
-		}, nil},
-		{"an id that Slack does not know", func(s *stage) { s.click(taken, slackstandin.Click{By: "U0NOBODY"}) }, nil},
-		{"a member of another workspace with an approver's address", func(s *stage) { s.click(taken, by("stranger")) }, nil},
-		{"a bot with an approver's address clicks", func(s *stage) { s.click(taken, by("robot")) }, nil},
-		{"an approver whose account was deactivated", func(s *stage) {
-			gone := slackPeople["kim"]
-			gone.Deleted = true
-			s.slack.SetPerson(gone)
-			s.t.Cleanup(func() { s.slack.SetPerson(slackPeople["kim"]) })
-			s.click(taken, by("kim"))
-			s.settled()
-		}, nil},
-		{"the key of a ticket at another desk", func(s *stage) {
-			id := s.epm.RequestAdmin(epmstandin.AdminRequest{UserName: `CORP\ana`, Duration: time.Hour})
-			issue, err := s.ticket(id)
-			must(s.t, err)
-			view, err := s.caseOf(id)
-			must(s.t, err)
-			s.click(taken, slackstandin.Click{By: "U0KIM", Value: view.Tickets[0].Key})
-			s.settled()
-			must(s.t, s.silent(id))
-			if issue.Key == "" || len(view.Answers) > 0 {
-				s.t.Errorf("ticket %s has the answers %+v", issue.Key, view.Answers)
+	c.apply(t, inJira)
+	c.policy(t, "approvers: {people: [kim, lee]}\nquorum: 2\n")
+	for _, slackFirst := range []bool{true, false} {
+		id := c.epm.RequestApplication(anaAsksForATool)
+		tickets := map[string]string{}
+		must(t, o.patiently(func() error {
+			view, err := o.caseOf(id)
+			if err != nil {
+				return err
 			}
-		}, nil},
-		{"the key of another message", func(s *stage) {
-			other, message := s.ask(anaAsksForATool)
-			s.click(taken, slackstandin.Click{By: "U0KIM", Value: s.slack.Value(messageOf(message), "approve")})
-			s.settled()
-			must(s.t, s.silent(other))
-		}, nil},
-		{"a key that is none", func(s *stage) { s.click(taken, slackstandin.Click{By: "U0KIM", Value: "aaaaaaaaaaaaaaaa"}) }, nil},
-		{"a button that is none of ours", func(s *stage) {
-			s.click(taken, slackstandin.Click{By: "U0KIM", Button: "approved", Block: "drawbridge", Value: s.slack.Value(s.message, "approve")})
-		}, nil},
-		{"a no without the right beside a yes with it", func(s *stage) {
-			s.click(taken, slackstandin.Click{By: "U0MAX", Button: "deny"})
-			s.click(taken, by("kim"))
-			s.click(taken, slackstandin.Click{By: "U0MAX", Button: "deny", ActionTS: "1.5", Block: "drawbridge", Value: s.slack.Value(s.message, "deny")})
-		}, []string{"Approved"}},
-		{"a yes, then a no by the same", func(s *stage) {
-			s.click(taken, by("kim"))
-			s.click(taken, slackstandin.Click{By: "U0KIM", Button: "deny"})
-			s.refused("the first valid decision stands")
-		}, []string{"Approved"}},
-		{"a no by another after the decision", func(s *stage) {
-			value := s.slack.Value(s.message, "deny")
-			s.click(taken, by("kim"))
-			s.settled()
-			s.click(taken, slackstandin.Click{By: "U0LEE", Button: "deny", Block: "drawbridge", Value: value})
-			s.refused("the first valid decision stands")
-		}, []string{"Approved"}},
-		{"one person in two tabs", func(s *stage) {
-			s.click(taken, by("kim"))
-			s.click(taken, by("kim"))
-		}, []string{"Approved"}},
-		{"a click told again", func(s *stage) {
-			quorum(s, "approvers: {people: [kim, lee]}\nquorum: 2\n")
-			for range 3 {
-				s.click(taken, slackstandin.Click{By: "U0KIM", ActionTS: "1795168800.000001"})
-			}
-			s.settled()
-			if n := len(s.answers()); n != 1 {
-				s.t.Errorf("one click is %d answers", n)
-			}
-		}, nil},
-		{"one of two, twice", func(s *stage) {
-			quorum(s, "approvers: {people: [kim, lee]}\nquorum: 2\n")
-			s.click(taken, by("kim"))
-			s.click(taken, by("kim"))
-			s.refused("counts as 1 of 2")
-		}, nil},
-		{"one of two and somebody without the right", func(s *stage) {
-			quorum(s, "approvers: {people: [kim, lee]}\nquorum: 2\n")
-			s.click(taken, by("kim"))
-			s.click(taken, by("max"))
-			s.click(taken, by("ana"))
-			s.click(taken, by("robot"))
-		}, nil},
-		{"two of two", func(s *stage) {
-			quorum(s, "approvers: {people: [kim, lee]}\nquorum: 2\n")
-			s.click(taken, by("kim"))
-			s.click(taken, by("max"))
-			s.click(taken, by("lee"))
-		}, []string{"Approved"}},
-		{"one of two was deactivated before the other clicked", func(s *stage) {
-			quorum(s, "approvers: {people: [kim, lee]}\nquorum: 2\n")
-			s.click(taken, by("kim"))
-			s.settled()
-			gone := slackPeople["kim"]
-			gone.Deleted = true
-			s.slack.SetPerson(gone)
-			s.t.Cleanup(func() { s.slack.SetPerson(slackPeople["kim"]) })
-			s.click(taken, by("lee"))
-			s.settled()
-		}, nil},
-		{"a veto", func(s *stage) {
-			quorum(s, "approvers: {people: [kim, lee]}\nquorum: 2\n")
-			s.click(taken, by("kim"))
-			s.click(taken, slackstandin.Click{By: "U0LEE", Button: "deny"})
-		}, []string{"Denied"}},
-	} {
-		t.Run(attack.name, func(t *testing.T) {
-			at := *o
-			at.t = t
-			s := &stage{office: &at, slack: server}
-			var message string
-			s.id, message = s.ask(anaAsksForATool)
-			s.message = messageOf(message)
-			attack.do(s)
-			s.settled()
-			told := c.epm.Decisions(s.id)
-			if len(told) != len(attack.told) {
-				t.Fatalf("EPM was told %+v, want %v", told, attack.told)
-			}
-			for i := range told {
-				if told[i].Decision != attack.told[i] {
-					t.Errorf("EPM was told %s, want %s", told[i].Decision, attack.told[i])
+			for _, ticket := range view.Tickets {
+				if ticket.ID != "" {
+					tickets[ticket.Desk] = ticket.Ticket
 				}
 			}
-		})
+			if len(tickets) != 2 {
+				return fmt.Errorf("the case has the tickets %v", tickets)
+			}
+			return nil
+		}))
+		click := func() { d.move(t, "kim", tickets["slack"], "approve") }
+		move := func() { must(t, c.jira.Move(tickets["jira"], "acc-lee", "Approved", nil)) }
+		if !slackFirst {
+			click, move = move, click
+		}
+		click()
+		must(t, o.patiently(o.quietNow))
+		must(t, o.silent(id))
+		move()
+		must(t, o.patiently(func() error {
+			if told := c.epm.Decisions(id); len(told) != 1 || told[0].Decision != "Approved" {
+				return fmt.Errorf("EPM was told %+v, want Approved", told)
+			}
+			return nil
+		}))
+		o.ended(server, tickets["slack"], "Approved")
+		must(t, c.status(tickets["jira"], "Approved"))
 	}
-	// Who may still can.
-	id, message := o.ask(anaAsksForATool)
-	d.move(t, "kim", message, "approve")
-	o.told(id, message, "Approved")
 }

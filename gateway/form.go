@@ -17,8 +17,8 @@ import (
 // formTime is how long the desks have to tell what they accept.
 const formTime = 10 * time.Second
 
-// at is a place at a desk.
-type at struct {
+// deskPlace is a place at a desk.
+type deskPlace struct {
 	desk  string
 	place connectors.Place
 }
@@ -30,7 +30,7 @@ type form struct {
 }
 
 // wrongPlace tells that a desk was asked and has no such place.
-func (f form) wrongPlace() bool {
+func (f *form) wrongPlace() bool {
 	e := connectors.AsError(f.err)
 	return f.err != nil && e.Kind == connectors.Permanent && (e.Status == 0 || e.Status == http.StatusNotFound)
 }
@@ -39,7 +39,7 @@ func (f form) wrongPlace() bool {
 // out is a warning, by the rule's name.
 func (c *catalogue) checkForms(ctx context.Context, names []string) (faults []*Fault, warnings map[string][]string) {
 	var rules []*rule
-	var asked []at
+	var asked []deskPlace
 	for _, source := range sortedKeys(c.rules) {
 		for _, r := range c.rules[source] {
 			if slices.Contains(names, r.Rule().Name) {
@@ -81,7 +81,7 @@ func (c *catalogue) checkEdits(ctx context.Context, edits []Edit) []*Fault {
 
 // places are where a rule's tickets are, as far as that is the same for every event: what changes a ticket acts where
 // rules of the same source open it.
-func (c *catalogue) places(r *rule) []at {
+func (c *catalogue) places(r *rule) []deskPlace {
 	desk, slot, kind := r.target()
 	conn := c.connections[desk]
 	if conn == nil || conn.connector == nil {
@@ -90,7 +90,7 @@ func (c *catalogue) places(r *rule) []at {
 	if _, can := connectors.AsDescriber(conn.connector); !can {
 		return nil
 	}
-	var found []at
+	var found []deskPlace
 	for _, one := range c.rules[r.Rule().On] {
 		create := one.Rule().Create
 		if create == nil || kind == string(connectors.Create) && one != r || create.At != desk || create.Slot != slot {
@@ -99,41 +99,38 @@ func (c *catalogue) places(r *rule) []at {
 		project, same := mapping.Constant(create.Project)
 		typ, also := mapping.Constant(create.Type)
 		if same && also {
-			found = append(found, at{desk, connectors.Place{Project: strings.TrimSpace(project), Type: strings.TrimSpace(typ)}})
+			found = append(found, deskPlace{desk, connectors.Place{Project: strings.TrimSpace(project), Type: strings.TrimSpace(typ)}})
 		}
 	}
 	return found
 }
 
-// ask has desks describe places, all at once and each place once.
-func (c *catalogue) ask(ctx context.Context, places []at) map[at]form {
+// ask has desks describe places, all at once and each place once. Only those that are active are called.
+func (c *catalogue) ask(ctx context.Context, places []deskPlace) map[deskPlace]*form {
 	ctx, cancel := context.WithTimeout(ctx, formTime)
 	defer cancel()
-	out := map[at]form{}
-	var mu sync.Mutex
+	told := map[deskPlace]*form{}
 	var wait sync.WaitGroup
 	for _, p := range places {
-		mu.Lock()
-		_, known := out[p]
-		out[p] = form{}
-		mu.Unlock()
-		if known {
+		if told[p] != nil {
 			continue
 		}
-		describer, _ := connectors.AsDescriber(c.connections[p.desk].connector)
-		wait.Go(func() {
-			schema, err := describer.Describe(ctx, p.place)
-			mu.Lock()
-			defer mu.Unlock()
-			out[p] = form{schema, err}
-		})
+		f := &form{}
+		told[p] = f
+		conn := c.connections[p.desk]
+		if conn.doc.State != connectionActive {
+			f.err = fmt.Errorf("it is %s", conn.doc.State)
+			continue
+		}
+		describer, _ := connectors.AsDescriber(conn.connector)
+		wait.Go(func() { f.schema, f.err = describer.Describe(ctx, p.place) })
 	}
 	wait.Wait()
-	return out
+	return told
 }
 
 // checkForm compares a rule with each place it may act at. One that suits it is enough.
-func checkForm(r *rule, places []at, forms map[at]form) (faults mapping.Errors, warnings []string) {
+func checkForm(r *rule, places []deskPlace, forms map[deskPlace]*form) (faults mapping.Errors, warnings []string) {
 	for i, p := range places {
 		f := forms[p]
 		if f.err != nil && !f.wrongPlace() {

@@ -117,7 +117,11 @@ func TestAFieldThatIsRequiredIsNamed(t *testing.T) {
 	if _, err := plan(strings.Replace(rule, "project: ITSEC", "project: NOWHERE", 1)); err == nil || !strings.Contains(err.Error(), "create.project") {
 		t.Errorf("a project there is not: %v", err)
 	}
-	// A desk that cannot be asked makes a warning.
+	// A desk that cannot be asked makes a warning, and so does one that is not to be called.
+	paused, err := c.bridge.gateway.Plan(c.ctx, [][]byte{[]byte(here.Replace(connection) + reachLoopback + "state: paused\n"), []byte(rule)})
+	if err != nil || len(paused) != 2 || len(paused[1].Warnings) != 1 || !strings.Contains(paused[1].Warnings[0], "it is paused") {
+		t.Errorf("got %+v, %v, want a warning", paused, err)
+	}
 	server.FailNext(100, http.StatusServiceUnavailable, nil)
 	edits, err := plan(rule)
 	if err != nil || len(edits) != 2 || len(edits[1].Warnings) != 1 || !strings.Contains(edits[1].Warnings[0], "its fields were not checked, since jira cannot be asked") {

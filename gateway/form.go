@@ -29,6 +29,24 @@ type form struct {
 	err    error
 }
 
+// Form asks a desk what it accepts at a place.
+func (g *Gateway) Form(ctx context.Context, name string, place connectors.Place) (connectors.Schema, error) {
+	conn := g.catalogue().connections[name]
+	if conn == nil {
+		return connectors.Schema{}, g.noConnection(name)
+	}
+	if conn.fault != nil {
+		return connectors.Schema{}, conn.fault
+	}
+	describer, can := connectors.AsDescriber(conn.connector)
+	if !can {
+		return connectors.Schema{}, fmt.Errorf("%s (%s) cannot tell what it accepts", name, conn.doc.Connector)
+	}
+	ctx, cancel := context.WithTimeout(ctx, formTime)
+	defer cancel()
+	return describer.Describe(ctx, place)
+}
+
 // wrongPlace tells that a desk was asked and has no such place.
 func (f *form) wrongPlace() bool {
 	e := connectors.AsError(f.err)

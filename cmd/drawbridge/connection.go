@@ -18,6 +18,7 @@ type connectionCommand struct {
 	Pause      connectionPause   `cmd:"" help:"Accept events and let them wait."`
 	Resume     connectionEnable  `cmd:"" help:"Go on after a pause; the same as enable."`
 	ClearQueue connectionClear   `cmd:"" help:"Give up everything that is pending or dead at a connection, after counting it."`
+	Form       connectionForm    `cmd:"" help:"Show what a desk accepts where tickets are opened: fields, values, statuses and limits."`
 	Delete     connectionDelete  `cmd:"" help:"Delete a connection; its history stays."`
 }
 

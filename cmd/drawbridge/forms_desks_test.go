@@ -1,14 +1,17 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/desktest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira/jirastandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/redmine"
 	"github.com/drawbridge-itsm/drawbridge/connectors/rt"
+	"github.com/drawbridge-itsm/drawbridge/connectors/zendesk/zendeskstandin"
 	"github.com/drawbridge-itsm/drawbridge/gateway"
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
 )
@@ -149,6 +152,32 @@ func TestWhatChangesATicketIsComparedWhereItIsOpened(t *testing.T) {
 		warnings := strings.Join(edits[0].Warnings, "\n")
 		if (warnings == "") != (test.warning == "") || !strings.Contains(warnings, test.warning) {
 			t.Errorf("%s: warnings %q, want %q", test.action, warnings, test.warning)
+		}
+	}
+}
+
+func TestAFormIsShownWithItsLimits(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	p.fine("migrate")
+	_, zen := zendesk(t, zendeskstandin.Options{RequiredOnSolve: true})
+	p.write("docs/desk.yaml", zen.settings.Replace(connectionOf(t, "zendesk"))+reachLoopback)
+	p.fine("apply", "-f", "docs", "--yes")
+	out := p.fine("connection", "form", "zendesk", "Access", "task")
+	for _, want := range []string{"subject", "150 characters", "urgent", "on its form", "Statuses: New, Open, ", "Largest file: 50 MiB\n", "Calls: by the minute"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("there is no %q in\n%s", want, out)
+		}
+	}
+	var form connectors.Schema
+	if err := json.Unmarshal([]byte(p.fine("connection", "form", "zendesk", "--format", "json")), &form); err != nil || len(form.Fields) < 5 || form.File != 50<<20 {
+		t.Errorf("as JSON: %+v, %v", form, err)
+	}
+	for line, want := range map[string]string{
+		"connection form nobody": `there is no connection "nobody"`, "connection form zendesk Nowhere": `there is no group "Nowhere"`,
+	} {
+		if r := p.run(strings.Fields(line)...); r.code != 1 || !strings.Contains(r.err, want) {
+			t.Errorf("%s: exit %d, %s%s, want %q", line, r.code, r.out, r.err, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package connectors
 import (
 	"net/netip"
 	"net/url"
+	"strings"
 )
 
 // AddressFault tells what is wrong with an address that credentials are sent to, to be shown after the setting's name,
@@ -39,4 +40,19 @@ func more(u *url.URL) bool { return u.User != nil || u.RawQuery != "" || u.Fragm
 func Loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// Climbs tells whether the path of a URL has a step upwards, or on the spot. Some servers undo escapes before they look
+// for steps, so those in a value count too.
+func Climbs(u *url.URL) bool {
+	plain, err := url.PathUnescape(u.EscapedPath())
+	if err != nil {
+		return true
+	}
+	for part := range strings.FieldsFuncSeq(plain, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if part == "." || part == ".." {
+			return true
+		}
+	}
+	return false
 }

@@ -135,6 +135,11 @@ type (
 	Marker interface {
 		Unverified() []string
 	}
+	// Announcer tells what an operator should know of c before it matters: that the vendor ends what it is for, or what
+	// its success means.
+	Announcer interface {
+		Notices() []string
+	}
 	// Sampler offers payloads as the vendor documents them, to try a connection with. They are received as they are.
 	Sampler interface {
 		Samples() []Sample

@@ -22,7 +22,10 @@ type Client struct {
 	timeout   time.Duration
 	headers   map[string]Secret
 	transport *http.Transport
+	base      http.RoundTripper // without the connector's own credentials
 	tripper   http.RoundTripper
+	tokens    *tokenTripper // where calls need an access token
+	placer    *placer       // where credentials stand in URLs and bodies
 	now       func() time.Time
 }
 
@@ -51,7 +54,8 @@ func NewClient(o Outbound, vault *Vault, now func() time.Time) (*Client, error) 
 	if limit == 0 {
 		limit = defaultMaxResponse
 	}
-	c.tripper = &guard{next: transport, reach: reach, vault: vault, headers: c.headers, limit: limit}
+	c.base = &guard{next: transport, reach: reach, vault: vault, headers: c.headers, limit: limit}
+	c.tripper = c.base
 	return c, nil
 }
 
@@ -59,6 +63,12 @@ func NewClient(o Outbound, vault *Vault, now func() time.Time) (*Client, error) 
 func (c *Client) With(a Auth) *Client {
 	twin := *c
 	twin.tripper = a.wrap(c)
+	switch t := twin.tripper.(type) {
+	case *tokenTripper:
+		twin.tokens = t
+	case *placer:
+		twin.placer = t
+	}
 	if h, ok := a.(Headers); ok {
 		twin.headers = h.besides(c)
 	}
@@ -91,6 +101,8 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
+
+	hide func(text string) string
 }
 
 // Do performs one exchange. An answer outside 2xx is an *Error whose text quotes nothing; the body is in *Answered
@@ -134,7 +146,8 @@ func (c *Client) Do(ctx context.Context, call Call) (Answer, error) {
 		e.Status = resp.StatusCode
 		return Answer{}, &e
 	}
-	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: text}, nil
+	hide := func(text string) string { return c.hide(text, resp.Request) }
+	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: text, hide: hide}, nil
 }
 
 // DecodeJSON reads the answer into v. A 2xx that is not JSON (a login page, a proxy's apology) is Temporary: the
@@ -177,15 +190,32 @@ func (c *Client) Classify(name string, resp *http.Response, body []byte, detail 
 		e.Kind = Throttled
 	}
 	text := name + ": " + advice(resp.StatusCode)
-	if detail = Clean(hide(detail, resp.Request, c.headers), 500); detail != "" {
+	if detail = Clean(c.hide(detail, resp.Request), 500); detail != "" {
 		text = name + ": " + detail
 	}
-	answered := &Answered{Header: resp.Header, Body: []byte(hide(string(body), resp.Request, c.headers)), text: text}
+	answered := &Answered{Header: resp.Header, Body: []byte(c.hide(string(body), resp.Request)), text: text}
 	e.Err = answered
 	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone {
 		e.Err = fmt.Errorf("%w: %w", answered, ErrNotFound)
 	}
 	return e
+}
+
+// hide removes from a vendor's words the credentials the request carried.
+func (c *Client) hide(text string, req *http.Request) string {
+	text = hide(text, req, c.headers)
+	if c.placer != nil {
+		text = c.placer.hide(text)
+	}
+	return text
+}
+
+// Hidden returns words of the answer without the credentials its request carried.
+func (a Answer) Hidden(text string) string {
+	if a.hide == nil {
+		return text
+	}
+	return a.hide(text)
 }
 
 func kindOf(status int) Kind {

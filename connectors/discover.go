@@ -127,6 +127,14 @@ func Unverified(c Connector) []string {
 	return nil
 }
 
+// Notices lists what an operator should know of c, nil where there is nothing.
+func Notices(c Connector) []string {
+	if a, ok := c.(Announcer); ok {
+		return a.Notices()
+	}
+	return nil
+}
+
 // Samples offers payloads to try c with, none where it has none.
 func Samples(c Connector) []Sample {
 	if s, ok := c.(Sampler); ok {

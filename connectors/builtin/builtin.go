@@ -2,6 +2,8 @@
 package builtin
 
 import (
+	"maps"
+
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/apono"
 	"github.com/drawbridge-itsm/drawbridge/connectors/datatheorem"
@@ -10,6 +12,7 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshdesk"
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshservice"
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira"
+	"github.com/drawbridge-itsm/drawbridge/connectors/preset"
 	"github.com/drawbridge-itsm/drawbridge/connectors/redmine"
 	"github.com/drawbridge-itsm/drawbridge/connectors/rt"
 	"github.com/drawbridge-itsm/drawbridge/connectors/servicedeskplus"
@@ -21,7 +24,7 @@ import (
 
 // Vendors returns a new configuration for each vendor, by the name that Connection documents use.
 func Vendors() map[string]func() connectors.Config {
-	return map[string]func() connectors.Config{
+	vendors := map[string]func() connectors.Config{
 		"apono":           apono.New,
 		"datatheorem":     datatheorem.New,
 		"elimity":         elimity.New,
@@ -37,4 +40,6 @@ func Vendors() map[string]func() connectors.Config {
 		"webhook":         webhook.New,
 		"zendesk":         zendesk.New,
 	}
+	maps.Copy(vendors, preset.Vendors()) // one for each preset
+	return vendors
 }

@@ -44,7 +44,8 @@ type Suite struct {
 	Inbound      []connectors.Request
 	Verification connectors.Verification
 
-	// Means says where a status means something else to this vendor, by capability and status: "fetch 404".
+	// Means says where a status means something else to this vendor, by capability and status: "fetch 404". A broken answer
+	// that is as good as any is NoError by its name.
 	Means map[string]connectors.Kind
 }
 

@@ -138,7 +138,7 @@ func (v *Verifier) standardWebhooks(c *connectors.StandardWebhooks, r connectors
 	}
 	signed := [][]byte{[]byte(id + "." + stamp + "."), r.Body}
 	used, ok := v.pick(c.Secrets, func(secret string) int {
-		key := webhookKey(secret)
+		key := connectors.WebhookKey(secret)
 		if len(key) == 0 {
 			return 0
 		}
@@ -151,16 +151,6 @@ func (v *Verifier) standardWebhooks(c *connectors.StandardWebhooks, r connectors
 		return "", forged("the time in header Webhook-Timestamp is too far off")
 	}
 	return used, nil
-}
-
-// webhookKey returns the key behind a secret's text, nil where it is none.
-func webhookKey(secret string) []byte {
-	text := strings.TrimRight(strings.TrimPrefix(secret, "whsec_"), "=")
-	key, err := base64.RawStdEncoding.DecodeString(text)
-	if err != nil {
-		return nil
-	}
-	return key
 }
 
 // parseTime reads unix seconds or RFC 3339.

@@ -224,7 +224,7 @@ func (c *compiler) address(path, text string, names mapping.Names) *address {
 	if u == nil {
 		return nil
 	}
-	if climbs(u) {
+	if connectors.Climbs(u) {
 		c.add(path, "has a step upwards in its path")
 	}
 	a.host = u.Scheme + "://" + u.Host

@@ -154,23 +154,8 @@ func (a *address) fill(ctx context.Context, in map[string]any) (string, error) {
 	if err != nil || u.Scheme+"://"+u.Host != a.host {
 		return "", errors.New("the values do not fit into the URL")
 	}
-	if climbs(u) {
+	if connectors.Climbs(u) {
 		return "", errors.New("a value makes a step upwards in the path of the URL")
 	}
 	return text, nil
-}
-
-// climbs tells whether the path has a step. Some servers undo escapes before they look for steps, so those in a value
-// count too.
-func climbs(u *url.URL) bool {
-	plain, err := url.PathUnescape(u.EscapedPath())
-	if err != nil {
-		return true
-	}
-	for part := range strings.FieldsFuncSeq(plain, func(r rune) bool { return r == '/' || r == '\\' }) {
-		if part == "." || part == ".." {
-			return true
-		}
-	}
-	return false
 }

@@ -1,0 +1,256 @@
+package preset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/mapping"
+)
+
+// Config is what an operator writes for one connection: settings.NAME for each param of the preset, and besides:
+//
+//	address:     sends to this server in place of the vendor's, a relay for instance; scheme, host and port
+//	record:      what is sent for an event for which the rule says no record, in place of the preset's own
+//	validators:  what an answer has to hold besides, as [{path: $.data.status, values: [ok]}]
+type Config struct {
+	preset  *Preset
+	nodes   map[string]ast.Node
+	secrets map[string]connectors.Secret
+
+	address    string
+	record     any
+	validators []Validator
+	faults     []error
+}
+
+// Validator wants the value at a place in a JSON answer to be one of these.
+type Validator struct {
+	Path   string `yaml:"path"`
+	Values []any  `yaml:"values"`
+}
+
+// New returns an empty configuration for a preset.
+func New(p *Preset) *Config { return &Config{preset: p} }
+
+// UnmarshalYAML keeps the values for Open, which says everything that is wrong with them. Secrets are read here: they
+// are sealed where they stand.
+func (c *Config) UnmarshalYAML(ctx context.Context, node ast.Node) error {
+	m, ok := node.(*ast.MappingNode)
+	if !ok {
+		return errors.New("settings are a mapping of names to values")
+	}
+	c.nodes, c.secrets = map[string]ast.Node{}, map[string]connectors.Secret{}
+	for _, pair := range m.Values {
+		name := pair.Key.GetToken().Value
+		if _, twice := c.nodes[name]; twice {
+			return fmt.Errorf("settings.%s is there twice", name)
+		}
+		c.nodes[name] = pair.Value
+		var err error
+		switch {
+		case name == "address":
+			err = yaml.NodeToValue(pair.Value, &c.address)
+		case name == "record":
+			err = yaml.NodeToValue(pair.Value, &c.record)
+		case name == "validators":
+			err = yaml.NodeToValue(pair.Value, &c.validators, yaml.Strict())
+		case c.preset.params[name].Type == "secret":
+			var secret connectors.Secret
+			err = secret.UnmarshalYAML(ctx, pair.Value)
+			c.secrets[name] = secret
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) fault(name, format string, args ...any) {
+	c.faults = append(c.faults, fmt.Errorf("settings.%s: %w", name, fmt.Errorf(format, args...)))
+}
+
+// values reads the params. Of a secret expressions see whether it is set.
+func (c *Config) values() map[string]any {
+	values := map[string]any{}
+	for _, p := range c.preset.doc.Params {
+		node, given := c.nodes[p.Name]
+		if p.Type == "secret" {
+			values[p.Name] = !c.secrets[p.Name].IsZero()
+			if p.Required && !given {
+				c.fault(p.Name, "is missing; write {env: DRAWBRIDGE_SECRET_NAME}, {file: NAME} or {value: ...}")
+			}
+			continue
+		}
+		raw := p.Default
+		if given {
+			raw = nil
+			if err := yaml.NodeToValue(node, &raw); err != nil {
+				c.fault(p.Name, "cannot be read")
+				continue
+			}
+		}
+		if raw == nil {
+			if p.Required {
+				c.fault(p.Name, "is missing%s", hint(p))
+			}
+			continue
+		}
+		value, err := p.value(raw)
+		if err != nil {
+			c.fault(p.Name, "%w", err)
+		}
+		values[p.Name] = value
+	}
+	for _, name := range sortedKeys(c.nodes) {
+		if _, known := c.preset.params[name]; !known && !slices.Contains([]string{"address", "record", "validators"}, name) {
+			c.fault(name, "there is no such setting; there are %s", strings.Join(append(paramNames(c.preset.doc), "address", "record", "validators"), ", "))
+		}
+	}
+	return values
+}
+
+func hint(p Param) string {
+	if p.Help == "" {
+		return ""
+	}
+	return ": " + p.Help
+}
+
+func paramNames(d Document) []string {
+	names := make([]string, len(d.Params))
+	for i, p := range d.Params {
+		names[i] = p.Name
+	}
+	return names
+}
+
+var hostText = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+
+// value reads a value of the param.
+func (p Param) value(raw any) (any, error) {
+	text, scalar := asText(raw)
+	switch p.Type {
+	case "enum":
+		if value, known := p.Enum[text]; scalar && known {
+			return value, nil
+		}
+		return nil, fmt.Errorf("is one of %s", strings.Join(sortedKeys(p.Enum), ", "))
+	case "bool":
+		if value, ok := raw.(bool); ok {
+			return value, nil
+		}
+		return nil, errors.New("is true or false")
+	case "int":
+		if n, err := strconv.Atoi(text); err == nil && scalar {
+			return n, nil
+		}
+		return nil, errors.New("is a whole number")
+	}
+	if !scalar || text == "" || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return nil, errors.New("is a text on one line")
+	}
+	if p.Type == "host" && !hostText.MatchString(text) {
+		return nil, errors.New("is the name of a host, without scheme, port and path")
+	}
+	if p.Type == "url" {
+		if fault := connectors.AddressFault(text); fault != "" {
+			return nil, errors.New(fault)
+		}
+		text = strings.TrimRight(text, "/")
+	}
+	if matcher, err := p.matcher(); err == nil && matcher != nil && !matcher.MatchString(text) {
+		return nil, fmt.Errorf("does not look as it should (%s)%s", p.Pattern, hint(p))
+	}
+	return text, nil
+}
+
+func (p Param) matcher() (*regexp.Regexp, error) {
+	if p.Pattern == "" {
+		return nil, nil
+	}
+	return regexp.Compile(p.Pattern)
+}
+
+// Open checks the settings, reporting every fault with its name, and builds the connector. It calls nobody.
+func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
+	c.faults = nil
+	s := &sink{preset: c.preset, env: env, item: c.preset.item, params: c.values()}
+	if c.address != "" {
+		if fault := connectors.SiteFault(strings.TrimRight(c.address, "/")); fault != "" {
+			c.fault("address", "%s", fault)
+		}
+		s.address, _ = url.Parse(strings.TrimRight(c.address, "/"))
+	}
+	for i, v := range c.validators {
+		at, err := parsePath(v.Path)
+		if err != nil {
+			c.fault(fmt.Sprintf("validators[%d].path", i), "%w", err)
+		}
+		if len(v.Values) == 0 {
+			c.fault(fmt.Sprintf("validators[%d].values", i), "is missing")
+		}
+		s.validators = append(s.validators, validator{v, at})
+	}
+	if c.record != nil {
+		c.item(s)
+	}
+	if len(c.faults) == 0 {
+		c.open(s)
+	}
+	if len(c.faults) > 0 {
+		return nil, errors.Join(c.faults...)
+	}
+	return s, nil
+}
+
+// item puts the operator's record in place of the preset's.
+func (c *Config) item(s *sink) {
+	if _, ok := c.record.(map[string]any); !ok {
+		c.fault("record", "is a mapping")
+		return
+	}
+	_, names := (&source{}).names(&c.preset.doc)
+	compiled, err := mapping.CompileSetting("record", c.record, names)
+	var found mapping.Errors
+	if errors.As(err, &found) {
+		for _, one := range found {
+			c.fault(one.Field, "%s", one.Message)
+		}
+		return
+	}
+	s.item = compiled
+}
+
+// Example is the least an operator writes.
+func (c *Config) Example() string {
+	var b strings.Builder
+	for _, p := range c.preset.doc.Params {
+		if !p.Required {
+			continue
+		}
+		switch {
+		case p.Type == "secret":
+			fmt.Fprintf(&b, "%s: {env: DRAWBRIDGE_SECRET_%s_%s}\n", p.Name, constant(c.preset.doc.Preset), constant(p.Name))
+		case p.Default != nil:
+			fmt.Fprintf(&b, "%s: %v\n", p.Name, p.Default)
+		case p.Type == "enum":
+			fmt.Fprintf(&b, "%s: %s\n", p.Name, sortedKeys(p.Enum)[0])
+		default:
+			fmt.Fprintf(&b, "%s: %s\n", p.Name, p.Example)
+		}
+	}
+	return b.String()
+}
+
+func constant(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }

@@ -1,0 +1,80 @@
+package preset
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/mapping"
+)
+
+// confirm asks until what was sent under id is where it should be. Whether it is when time is up is not known.
+func (s *sink) confirm(ctx context.Context, id string) error {
+	c := s.preset.confirm
+	ctx, cancel := context.WithTimeout(ctx, c.most)
+	defer cancel()
+	if id == "" {
+		return doubt("the answer has no id to ask for")
+	}
+	wait := time.NewTicker(c.every)
+	defer wait.Stop()
+	for {
+		done, err := s.ask(ctx, id)
+		if done || err != nil && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return doubt("the vendor did not confirm it in time")
+		case <-wait.C:
+		}
+	}
+}
+
+func (s *sink) ask(ctx context.Context, id string) (done bool, err error) {
+	c := s.preset.confirm
+	in := with(s.names(nil), "id", id)
+	query, err := texts(ctx, c.query, in)
+	if err != nil {
+		return false, connectors.Permanently("confirm: %w", err)
+	}
+	call, err := s.aside(ctx, c.Method, c.Path, query)
+	if err != nil {
+		return false, err
+	}
+	call.Name = "confirm"
+	if c.body != nil && call.Method != http.MethodGet {
+		if call.JSON, err = c.body.Eval(ctx, in); err != nil {
+			return false, connectors.Permanently("confirm: %w", err)
+		}
+	}
+	r, err := s.do(ctx, call)
+	if err != nil {
+		return false, doubt("the vendor could not be asked whether it has it")
+	}
+	if r.err != nil {
+		if r.err.Kind == connectors.Temporary || r.err.Kind == connectors.Throttled {
+			return false, nil // it is asked again
+		}
+		e := *r.err
+		e.Sent = true
+		return false, &e
+	}
+	in["response"] = r.values()
+	if c.fail != nil && isTrue(ctx, c.fail, in) {
+		return false, doubt("the vendor lost it")
+	}
+	return isTrue(ctx, c.until, in), nil
+}
+
+func isTrue(ctx context.Context, condition *mapping.Setting, in map[string]any) bool {
+	v, err := condition.Eval(ctx, in)
+	is, ok := v.(bool)
+	return err == nil && ok && is
+}
+
+func doubt(text string) error {
+	return &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: errors.New("confirm: " + text)}
+}

@@ -17,6 +17,7 @@ type Preset struct {
 	url      *mapping.SettingText
 	query    []namedText
 	headers  []namedText
+	packing  *mapping.SettingText // none or gzip
 	auth     []authPlan
 	item     *mapping.Setting
 	wrap     *mapping.Setting // nil: the item itself
@@ -84,6 +85,7 @@ func (s *source) preset(d *Document) *Preset {
 	p.url = s.text("request.url", d.Request.URL, join(request, s.secretNames(d)))
 	p.query = s.textsOf("request.query", d.Request.Query, request)
 	p.headers = s.textsOf("request.headers", d.Request.Headers, request)
+	p.packing = s.text("request.compression", d.Request.Compression, own)
 	s.auths(p, own)
 	s.body(p, own, record)
 	s.response(p)
@@ -125,7 +127,7 @@ func (s *source) names(d *Document) (own, record mapping.Names) {
 	}
 	own = mapping.Names{"params": {Fields: params}}
 	return own, join(own, mapping.Names{
-		"event": {Type: "any"}, "event_id": {Type: "text"}, "source": {Type: "text"}, "case": {Type: "text"},
+		"event": {Type: "any"}, "event_id": {Type: "text"}, "source": {Type: "text"}, "case": {Type: "text"}, "over": {Type: "bool"},
 		"at": {Fields: map[string]mapping.Shape{"rfc3339": {Type: "text"}, "unix": {Type: "number"}, "seconds": {Type: "number"}, "unix_ms": {Type: "number"}, "unix_ns": {Type: "text"}}},
 	})
 }
@@ -197,7 +199,7 @@ func (s *source) auths(p *Preset, own mapping.Names) {
 		for name, text := range map[string]string{"username": a.Username, "oauth.token_url": a.OAuth.TokenURL, "oauth.client_id": a.OAuth.ClientID, "oauth.scope": a.OAuth.Scope, "oauth.key_id": a.OAuth.KeyID} {
 			plan.texts[name] = s.text(field+"."+name, text, own)
 		}
-		if a.Kind == "body" && (p.doc.Body.Framing != "single" || p.doc.Request.Compression == "gzip") {
+		if a.Kind == "body" && (p.doc.Body.Framing != "single" || p.doc.Request.Compression != "") {
 			s.add(field, "a credential in the body needs the framing single, and no compression")
 		}
 		if a.Kind == "path" && !strings.Contains(p.doc.Request.URL, "secret."+a.Secret) {

@@ -235,8 +235,9 @@ func (c *Config) item(s *sink) {
 // Example is the least an operator writes.
 func (c *Config) Example() string {
 	var b strings.Builder
+	proof, _ := New(c.preset).pick(&sink{params: New(c.preset).values()})
 	for _, p := range c.preset.doc.Params {
-		if !p.Required {
+		if !p.Required && (p.Name != proof.Secret || p.Name == "") {
 			continue
 		}
 		switch {

@@ -40,10 +40,7 @@ func (s *sink) ask(ctx context.Context, id string) (done bool, err error) {
 	if err != nil {
 		return false, connectors.Permanently("confirm: %w", err)
 	}
-	call, err := s.aside(ctx, c.Method, c.Path, query)
-	if err != nil {
-		return false, err
-	}
+	call := s.aside(c.Method, c.Path, query)
 	call.Name = "confirm"
 	if c.body != nil && call.Method != http.MethodGet {
 		if call.JSON, err = c.body.Eval(ctx, in); err != nil {

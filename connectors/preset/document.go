@@ -54,7 +54,7 @@ type Request struct {
 	Query       map[string]string `yaml:"query"`       // one whose value is nothing is left out
 	Headers     map[string]string `yaml:"headers"`     // the same; a control character in one is refused
 	Percent     []string          `yaml:"percent"`     // headers whose values are percent-encoded, as CloudEvents says
-	Compression string            `yaml:"compression"` // none (default), gzip
+	Compression string            `yaml:"compression"` // none (default), gzip, or an expression over params that gives one of them
 }
 
 // Auth is one way to prove ourselves.
@@ -83,7 +83,7 @@ type OAuth struct {
 type Body struct {
 	Framing     string    `yaml:"framing"` // single, array, ndjson, concat, envelope
 	ContentType string    `yaml:"content_type"`
-	Item        any       `yaml:"item"`        // the record made of an event for which a rule made none
+	Item        any       `yaml:"item"`        // the record made of an event for which a rule made none; default: the event, with source and timestamp
 	EventIDAt   []string  `yaml:"event_id_at"` // where the event's id is put into the record
 	Escape      *Escape   `yaml:"escape"`
 	Limits      []Limit   `yaml:"limits"`

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,11 +34,19 @@ func (s *sink) names(r *connectors.Record) map[string]any {
 	}
 	at := r.At.UTC()
 	in["event"], in["event_id"], in["source"], in["case"] = r.Event, r.EventID, r.Source, r.Group
+	kind, _ := r.Event["kind"].(string)
+	in["over"] = slices.Contains(ends, kind)
 	in["at"] = map[string]any{
 		"rfc3339": at.Format(time.RFC3339Nano), "unix": int(at.Unix()), "unix_ms": int(at.UnixMilli()),
 		"seconds": float64(at.UnixMilli()) / 1000, "unix_ns": strconv.FormatInt(at.UnixNano(), 10),
 	}
 	return in
+}
+
+// ends are the kinds of events after which nobody is waited for.
+var ends = []string{
+	connectors.AccessApproved, connectors.AccessDenied, connectors.AccessExpired, connectors.AccessFailed, connectors.AdminApproved, connectors.AdminDenied,
+	connectors.FindingResolved, connectors.FindingDismissed,
 }
 
 // pieces makes of a record what is sent for it.
@@ -89,7 +98,15 @@ func (s *sink) pieces(ctx context.Context, number int, r *connectors.Record) ([]
 // record is what a rule made of the event, or the preset's own form of it, with our id for the event.
 func (s *sink) record(ctx context.Context, r *connectors.Record, in map[string]any) (map[string]any, error) {
 	item := r.Data
-	if item == nil {
+	switch {
+	case item != nil:
+	case s.item == nil:
+		item = maps.Clone(r.Event)
+		if item == nil {
+			item = map[string]any{}
+		}
+		item["source"], item["timestamp"] = r.Source, r.At.UTC().Format(time.RFC3339Nano)
+	default:
 		v, err := s.item.Eval(ctx, in)
 		if err != nil {
 			return nil, err

@@ -35,6 +35,11 @@ func (c *Config) open(s *sink) {
 		return
 	}
 	s.confirms = holdsFor(c.preset.confirm, s)
+	packing, err := c.preset.packing.Fill(context.Background(), map[string]any{"params": s.params}, asItIs)
+	if err != nil || !slices.Contains([]string{"", "none", "gzip"}, packing) {
+		c.faults = append(c.faults, errors.New("settings: the compression is neither none nor gzip"))
+	}
+	s.gzip = packing == "gzip"
 	origin, err := s.target(context.Background(), s.names(nil), true)
 	if err != nil {
 		c.faults = append(c.faults, fmt.Errorf("settings: the URL: %w", err))

@@ -10,7 +10,7 @@ package preset
 import (
 	"context"
 	"embed"
-	"fmt"
+	"errors"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -26,7 +26,8 @@ type sink struct {
 	preset     *Preset
 	env        connectors.Env
 	client     *connectors.Client
-	item       *mapping.Setting
+	item       *mapping.Setting // nil: the event
+	gzip       bool
 	params     map[string]any
 	marks      map[string]any // what stands for credentials, by param
 	auth       authPlan
@@ -98,10 +99,7 @@ func (s *sink) Ping(ctx context.Context) error {
 		}
 		return s.client.Reach(ctx, "reach the server", target)
 	}
-	call, err := s.aside(ctx, p.Method, p.Path, nil)
-	if err != nil {
-		return err
-	}
+	call := s.aside(p.Method, p.Path, nil)
 	call.Name = "ping"
 	r, err := s.do(ctx, call)
 	if err != nil {
@@ -115,11 +113,11 @@ func (s *sink) Ping(ctx context.Context) error {
 	if r.err != nil {
 		return r.err
 	}
-	return &connectors.Error{Kind: connectors.Temporary, Status: r.status, Err: fmt.Errorf("ping: the answer is none that means success")}
+	return &connectors.Error{Kind: connectors.Temporary, Status: r.status, Err: errors.New("ping: the answer is none that means success")}
 }
 
 // aside is another call to the same server, with the same credentials in its headers or query.
-func (s *sink) aside(ctx context.Context, method, path string, query [][2]string) (connectors.Call, error) {
+func (s *sink) aside(method, path string, query [][2]string) connectors.Call {
 	call := connectors.Call{Method: method, URL: withQuery(s.origin+path, query), Header: http.Header{}}
 	mark, _ := s.marks[s.auth.Secret].(string)
 	switch s.auth.Kind {
@@ -131,7 +129,7 @@ func (s *sink) aside(ctx context.Context, method, path string, query [][2]string
 	if call.Method == "" {
 		call.Method = http.MethodGet
 	}
-	return call, ctx.Err()
+	return call
 }
 
 // Unverified lists what rests on no documented fact.

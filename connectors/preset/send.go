@@ -143,7 +143,7 @@ func (s *sink) exchange(ctx context.Context, list []piece) (*reply, error) {
 	if call.Method != http.MethodGet {
 		call.Body = body
 		call.Header.Set("Content-Type", cmp.Or(s.preset.doc.Body.ContentType, framings[s.preset.doc.Body.Framing]))
-		if s.preset.doc.Request.Compression == "gzip" {
+		if s.gzip {
 			call.Body = packed(body)
 			call.Header.Set("Content-Encoding", "gzip")
 		}

@@ -29,7 +29,31 @@ type world struct {
 // own are settings of a test for one preset, besides those it ships with: credentials that are more than a key, and
 // servers that are another one than records go to.
 var own = map[string]func(base string) map[string]any{
-	"sentinel": func(base string) map[string]any { return map[string]any{"authority": base} },
+	"sentinel":       func(base string) map[string]any { return map[string]any{"authority": base} },
+	"signed-webhook": func(string) map[string]any { return secretly("secret", whsec()) },
+	"sumo-logic": func(string) map[string]any {
+		return secretly("url", "https://endpoint1.collection.eu.sumologic.com/receiver/v1/http/"+canary)
+	},
+	"grafana-incident": func(string) map[string]any {
+		return secretly("url", "https://acme.grafana.net/api/plugins/grafana-incident-app/resources/integrations/generic/incoming?token="+canary)
+	},
+	"grafana-oncall": func(string) map[string]any {
+		return secretly("url", "https://oncall-prod.grafana.net/integrations/v1/formatted_webhook/"+canary+"/")
+	},
+	"slack-webhook": func(string) map[string]any {
+		return secretly("url", "https://hooks.slack.com/services/T000/B000/"+canary)
+	},
+	"teams-workflows": func(string) map[string]any { return secretly("url", logicApp) },
+	"logic-app":       func(string) map[string]any { return secretly("url", logicApp) },
+	"torq": func(string) map[string]any {
+		return secretly("url", "https://hooks.torq.io/v1/webhooks/0123")
+	},
+}
+
+const logicApp = "https://prod-01.westeurope.logic.azure.com:443/workflows/0123/triggers/manual/paths/invoke?api-version=2016-10-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=" + canary
+
+func secretly(name, value string) map[string]any {
+	return map[string]any{name: map[string]any{"value": value}}
 }
 
 // settings are those of the preset's own test, with canary as every credential, at the server of base.

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -52,17 +53,26 @@ type vendor struct {
 
 // New returns the intake of a vendor.
 func New(name, key string) *Standin {
-	v, ok := vendors[name]
+	v, ok := vendors()[name]
 	if !ok {
 		panic("presetstandin: there is no " + name)
 	}
 	return &Standin{Key: key, vendor: v, tokens: map[string]bool{}}
 }
 
+// vendors are the intakes, by the name of what they are usually called.
+func vendors() map[string]vendor {
+	all := map[string]vendor{}
+	for _, some := range []map[string]vendor{siem, incident, generic} {
+		maps.Copy(all, some)
+	}
+	return all
+}
+
 // Names lists the vendors there are.
 func Names() []string {
 	var names []string
-	for name := range vendors {
+	for name := range vendors() {
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -109,6 +119,7 @@ func (s *Standin) ExpireTokens() {
 
 func (s *Standin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, why := read(r)
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	if s.vendor.serve != nil && s.vendor.serve(s, w, r, body) {
 		return
 	}

@@ -44,16 +44,22 @@ type TokenCheck struct {
 // HMACCheck wants a header with a keyed digest of the raw body, or of the timestamp and the body. A header with
 // several signatures is good when one of them is.
 type HMACCheck struct {
-	Header    string        `yaml:"header"`
-	Prefix    string        `yaml:"prefix"`           // before the digest: sha256=
-	Algorithm string        `yaml:"algorithm"`        // sha256 (default), sha512, sha1
-	Encoding  string        `yaml:"encoding"`         // hex (default), base64
-	Timestamp string        `yaml:"timestamp_header"` // unix seconds or RFC 3339; empty: none
-	Lead      string        `yaml:"lead"`             // before the timestamp in the signed text: v0:
-	Separator string        `yaml:"separator"`        // between timestamp and body in the signed text
-	List      string        `yaml:"list"`             // between several signatures in the header; empty: it holds one
-	Window    time.Duration `yaml:"window"`           // how far the timestamp may be off; default 5m
-	Secrets   []Secret      `yaml:"secrets"`
+	Header    string `yaml:"header"`
+	Prefix    string `yaml:"prefix"`           // before the digest: sha256=
+	Algorithm string `yaml:"algorithm"`        // sha256 (default), sha512, sha1
+	Encoding  string `yaml:"encoding"`         // hex (default), base64
+	Timestamp string `yaml:"timestamp_header"` // unix seconds or RFC 3339; empty: none
+	Lead      string `yaml:"lead"`             // before the timestamp in the signed text: v0:
+	Separator string `yaml:"separator"`        // between timestamp and body in the signed text
+	List      string `yaml:"list"`             // between several signatures in the header; empty: it holds one
+	// TimestampPart is what the timestamp stands behind among the parts of the signature's own header (t=), in place of
+	// a header of its own. It needs List.
+	TimestampPart string `yaml:"timestamp_part"`
+	// Signed is the signed text, of {timestamp}, {body} and {body_sha256}, which is its digest in base64; empty: lead,
+	// timestamp, separator and body.
+	Signed  string        `yaml:"signed"`
+	Window  time.Duration `yaml:"window"` // how far the timestamp may be off; default 5m
+	Secrets []Secret      `yaml:"secrets"`
 }
 
 // StandardWebhooks wants the webhook-id, webhook-timestamp and webhook-signature headers of standardwebhooks.com.

@@ -118,16 +118,18 @@ func fill(d, given connectors.Verification) connectors.Verification {
 	case given.HMAC != nil:
 		c, from := *given.HMAC, orZero(d.HMAC)
 		merged.HMAC = &connectors.HMACCheck{
-			Header:    cmp.Or(c.Header, from.Header),
-			Prefix:    cmp.Or(c.Prefix, from.Prefix),
-			Algorithm: cmp.Or(c.Algorithm, from.Algorithm),
-			Encoding:  cmp.Or(c.Encoding, from.Encoding),
-			Timestamp: cmp.Or(c.Timestamp, from.Timestamp),
-			Lead:      cmp.Or(c.Lead, from.Lead),
-			Separator: cmp.Or(c.Separator, from.Separator),
-			List:      cmp.Or(c.List, from.List),
-			Window:    cmp.Or(c.Window, from.Window),
-			Secrets:   orList(c.Secrets, from.Secrets),
+			Header:        cmp.Or(c.Header, from.Header),
+			Prefix:        cmp.Or(c.Prefix, from.Prefix),
+			Algorithm:     cmp.Or(c.Algorithm, from.Algorithm),
+			Encoding:      cmp.Or(c.Encoding, from.Encoding),
+			Timestamp:     cmp.Or(c.Timestamp, from.Timestamp),
+			Lead:          cmp.Or(c.Lead, from.Lead),
+			Separator:     cmp.Or(c.Separator, from.Separator),
+			List:          cmp.Or(c.List, from.List),
+			TimestampPart: cmp.Or(c.TimestampPart, from.TimestampPart),
+			Signed:        cmp.Or(c.Signed, from.Signed),
+			Window:        cmp.Or(c.Window, from.Window),
+			Secrets:       orList(c.Secrets, from.Secrets),
 		}
 	case given.StandardWebhooks != nil:
 		c, from := *given.StandardWebhooks, orZero(d.StandardWebhooks)
@@ -209,8 +211,15 @@ func faults(v connectors.Verification) []error {
 		if decoders[c.Encoding] == nil {
 			wrong("hmac.encoding is hex or base64")
 		}
-		if c.Timestamp == "" && (c.Separator != "" || c.Lead != "" || c.Window != 0) {
+		stamped := c.Timestamp != "" || c.TimestampPart != ""
+		if !stamped && (c.Separator != "" || c.Lead != "" || c.Window != 0) {
 			wrong("hmac.timestamp_header is empty, which lead, separator and window need")
+		}
+		if c.TimestampPart != "" && (c.Timestamp != "" || c.List == "") {
+			wrong("hmac.timestamp_part is for a timestamp in the list of the signature's header")
+		}
+		if c.Signed != "" && (c.Lead != "" || c.Separator != "" || stamped != strings.Contains(c.Signed, "{timestamp}") || !strings.Contains(c.Signed, "{body")) {
+			wrong("hmac.signed says all that is signed: the body, and the timestamp where there is one; without lead and separator")
 		}
 		if c.Window < 0 {
 			wrong("hmac.window is negative")

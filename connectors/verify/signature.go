@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -46,28 +47,72 @@ func (v *Verifier) hmac(c *connectors.HMACCheck, r connectors.Request) (string, 
 	if err != nil {
 		return "", err
 	}
-	signed := [][]byte{r.Body}
-	var at time.Time
-	if c.Timestamp != "" {
-		stamp, err := only(r.Header, c.Timestamp)
-		if err != nil {
-			return "", err
-		}
-		if at, err = parseTime(stamp); err != nil {
-			return "", forged("header %s is not a time", http.CanonicalHeaderKey(c.Timestamp))
-		}
-		signed = [][]byte{[]byte(c.Lead + stamp + c.Separator), r.Body}
+	stamp, at, err := stampOf(c, r.Header, text)
+	if err != nil {
+		return "", err
 	}
+	signed := signedParts(c, stamp, r.Body)
 	used, ok := v.pick(c.Secrets, func(secret string) int {
 		return anySigned(hashes[c.Algorithm], []byte(secret), signed, given)
 	})
 	if !ok {
 		return "", forged("the signature in header %s is wrong", name)
 	}
-	if c.Timestamp != "" && !v.recent(at, c.Window) {
-		return "", forged("the time in header %s is too far off", http.CanonicalHeaderKey(c.Timestamp))
+	if stamp != "" && !v.recent(at, c.Window) {
+		return "", forged("the time in header %s is too far off", stampHeader(c))
 	}
 	return used, nil
+}
+
+// stampHeader is where a scheme has its timestamp.
+func stampHeader(c *connectors.HMACCheck) string {
+	return http.CanonicalHeaderKey(cmp.Or(c.Timestamp, c.Header))
+}
+
+// stampOf reads the timestamp of a request, nothing where the scheme has none. text is the signature's header.
+func stampOf(c *connectors.HMACCheck, h http.Header, text string) (stamp string, at time.Time, err error) {
+	switch {
+	case c.TimestampPart != "":
+		for part := range strings.SplitSeq(text, c.List) {
+			found, ok := strings.CutPrefix(strings.TrimSpace(part), c.TimestampPart)
+			if ok && stamp != "" {
+				return "", at, forged("header %s has two times", stampHeader(c)) // which of them is signed is anybody's guess
+			}
+			if ok {
+				stamp = found
+			}
+		}
+	case c.Timestamp != "":
+		if stamp, err = only(h, c.Timestamp); err != nil {
+			return "", at, err
+		}
+	default:
+		return "", at, nil
+	}
+	if at, err = parseTime(stamp); err != nil {
+		return "", at, forged("header %s is not a time", stampHeader(c))
+	}
+	return stamp, at, nil
+}
+
+// signedParts are what is signed, one behind the other.
+func signedParts(c *connectors.HMACCheck, stamp string, body []byte) [][]byte {
+	if c.Signed == "" && stamp == "" {
+		return [][]byte{body}
+	}
+	if c.Signed == "" {
+		return [][]byte{[]byte(c.Lead + stamp + c.Separator), body}
+	}
+	digest := sha256.Sum256(body)
+	text := strings.NewReplacer("{timestamp}", stamp, "{body_sha256}", base64.StdEncoding.EncodeToString(digest[:])).Replace(c.Signed)
+	var parts [][]byte
+	for i, piece := range strings.Split(text, "{body}") {
+		if i > 0 {
+			parts = append(parts, body)
+		}
+		parts = append(parts, []byte(piece))
+	}
+	return parts
 }
 
 // signatures reads the signatures of a header. Those that are none are left out where there may be several.

@@ -212,6 +212,11 @@ func (g *Gateway) examine(ctx context.Context, r *Report, v ConnectionView, call
 	for _, text := range v.Unverified {
 		r.add(about, Note, "unverified: %s", text)
 	}
+	if c != nil && c.connector != nil {
+		for _, text := range connectors.Notices(c.connector) {
+			r.add(about, Note, "%s", text)
+		}
+	}
 	return nil
 }
 

@@ -16,6 +16,7 @@ type VendorView struct {
 	Can        []string            `json:"can"`
 	Kinds      []string            `json:"kinds,omitempty"` // of events it sends
 	Unverified []string            `json:"unverified,omitempty"`
+	Notices    []string            `json:"notices,omitempty"` // what an operator should know before
 	Example    string              `json:"example"`
 	Samples    []connectors.Sample `json:"-"`
 }
@@ -59,6 +60,6 @@ func (o Offline) vendor(ctx context.Context, name string) (VendorView, error) {
 		v.Kinds = append(v.Kinds, t.Kind)
 	}
 	v.Can = append(v.Can, connectors.Capabilities(c)...)
-	v.Unverified, v.Samples = connectors.Unverified(c), connectors.Samples(c)
+	v.Unverified, v.Notices, v.Samples = connectors.Unverified(c), connectors.Notices(c), connectors.Samples(c)
 	return v, nil
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/diff"
 
-	"github.com/drawbridge-itsm/drawbridge/connectors/builtin"
 	"github.com/drawbridge-itsm/drawbridge/gateway"
 )
 
@@ -67,7 +66,11 @@ func openGateway(s *surroundings, d databaseSettings) (*gateway.Gateway, func(),
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
-	g, err := gateway.New(s.ctx, gateway.Options{Store: db, Vendors: builtin.Vendors(), Vault: vault, Log: log})
+	vendors, err := d.vendors()
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	g, err := gateway.New(s.ctx, gateway.Options{Store: db, Vendors: vendors, Vault: vault, Log: log})
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}

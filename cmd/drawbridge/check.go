@@ -6,11 +6,11 @@ import (
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
-	"github.com/drawbridge-itsm/drawbridge/connectors/builtin"
 	"github.com/drawbridge-itsm/drawbridge/gateway"
 )
 
 type checkCommand struct {
+	presetSettings
 	Offline bool     `help:"Call nobody. Otherwise desks are asked what they accept, so that rules can be compared with it."`
 	Path    []string `arg:"" help:"YAML files, or directories of them; together they must be complete. - is standard input."`
 }
@@ -20,10 +20,14 @@ func (c *checkCommand) Run(s *surroundings) error {
 	if err != nil {
 		return err
 	}
+	known, err := c.offline()
+	if err != nil {
+		return err
+	}
 	if c.Offline {
-		err = offline().Check(s.ctx, docs.texts())
+		err = known.Check(s.ctx, docs.texts())
 	} else {
-		err = checkForms(s, docs)
+		err = checkForms(s, known, docs)
 	}
 	if err != nil {
 		return docs.locate(err)
@@ -32,8 +36,8 @@ func (c *checkCommand) Run(s *surroundings) error {
 	return err
 }
 
-func checkForms(s *surroundings, docs documents) error {
-	warnings, err := offline().CheckForms(s.ctx, docs.texts())
+func checkForms(s *surroundings, known gateway.Offline, docs documents) error {
+	warnings, err := known.CheckForms(s.ctx, docs.texts())
 	for _, text := range warnings {
 		if _, err := fmt.Fprintf(s.stdout, "warning: %s\n", text); err != nil {
 			return err
@@ -43,9 +47,10 @@ func checkForms(s *surroundings, docs documents) error {
 }
 
 // offline checks without a database. Values given as secrets are sealed with a key nobody keeps.
-func offline() gateway.Offline {
+func (p presetSettings) offline() (gateway.Offline, error) {
+	vendors, err := p.vendors()
 	return gateway.Offline{
-		Vendors: builtin.Vendors(), Now: time.Now,
+		Vendors: vendors, Now: time.Now,
 		Vault: &connectors.Vault{Keys: map[string][]byte{"none": make([]byte, 32)}, Current: "none", Getenv: os.Getenv},
-	}
+	}, err
 }

@@ -34,7 +34,8 @@ type databaseSettings struct {
 	Secrets   string     `env:"DRAWBRIDGE_SECRETS" placeholder:"DIR" help:"Directory for secrets given as {file: NAME}."`
 	KeyFile   string     `env:"DRAWBRIDGE_KEY_FILE" placeholder:"FILE" help:"Keys that seal secrets given as {value: ...}; beside an SQLite database it is made when missing."`
 	RecordKey string     `env:"DRAWBRIDGE_RECORD_KEY" placeholder:"BASE64" help:"Public key the record must be signed with, as audit key prints it; beside an SQLite database it is noted."`
-	LogLevel  string     `env:"DRAWBRIDGE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	presetSettings
+	LogLevel string `env:"DRAWBRIDGE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 }
 
 // serverSettings are what only a server needs.
@@ -83,6 +84,7 @@ type fileSettings struct {
 	Secrets      string   `yaml:"secrets"`
 	KeyFile      string   `yaml:"key-file"`
 	RecordKey    string   `yaml:"record-key"`
+	Presets      string   `yaml:"presets"`
 	LogLevel     string   `yaml:"log-level"`
 	Listen       string   `yaml:"listen"`
 	BaseURL      string   `yaml:"base-url"`

@@ -10,12 +10,17 @@ import (
 )
 
 type connectorsCommand struct {
+	presetSettings
 	Connector string `arg:"" optional:"" help:"Show this one whole, with an example of its settings."`
 	Format    string `default:"text" enum:"text,json" help:"text or json."`
 }
 
 func (c *connectorsCommand) Run(s *surroundings) error {
-	all, err := offline().ListVendors(s.ctx)
+	known, err := c.offline()
+	if err != nil {
+		return err
+	}
+	all, err := known.ListVendors(s.ctx)
 	if err != nil {
 		return err
 	}
@@ -37,6 +42,9 @@ func (c *connectorsCommand) Run(s *surroundings) error {
 		fmt.Fprintln(s.stdout, "  can:", strings.Join(v.Can, ", "))
 		if len(v.Kinds) > 0 {
 			fmt.Fprintln(s.stdout, "  sends:", strings.Join(v.Kinds, ", "))
+		}
+		for _, text := range v.Notices {
+			fmt.Fprintln(s.stdout, "  note:", text)
 		}
 		if c.Connector == "" {
 			if n := len(v.Unverified); n > 0 {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 
-	"github.com/drawbridge-itsm/drawbridge/connectors/builtin"
 	"github.com/drawbridge-itsm/drawbridge/gateway"
 )
 
@@ -29,7 +28,11 @@ func (c *doctorCommand) Run(s *surroundings) error {
 	if err != nil {
 		return err
 	}
-	g, err := gateway.New(s.ctx, gateway.Options{Store: db, Vendors: builtin.Vendors(), Vault: vault, Log: log})
+	vendors, err := c.vendors()
+	if err != nil {
+		return err
+	}
+	g, err := gateway.New(s.ctx, gateway.Options{Store: db, Vendors: vendors, Vault: vault, Log: log})
 	if err != nil {
 		return err
 	}

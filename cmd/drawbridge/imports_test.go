@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"migrations":               {},
 
 	"connectors/freshdesk/freshdeskstandin":       {"connectors/standin", "connectors/freshworks/freshworksstandin"},
+	"connectors/preset/presetstandin":             {"connectors/standin"},
 	"connectors/freshservice/freshservicestandin": {"connectors/standin", "connectors/freshworks/freshworksstandin"},
 }
 

@@ -57,7 +57,11 @@ func (c *sampleCommand) Run(s *surroundings) error {
 
 // samples are a connector's, which needs no database, or else a connection's.
 func (c *sampleCommand) samples(s *surroundings) ([]connectors.Sample, error) {
-	all, err := offline().ListVendors(s.ctx)
+	known, err := c.offline()
+	if err != nil {
+		return nil, err
+	}
+	all, err := known.ListVendors(s.ctx)
 	if err != nil {
 		return nil, err
 	}

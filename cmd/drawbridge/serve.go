@@ -52,13 +52,17 @@ func (c *serveCommand) Run(s *surroundings) error {
 	if err := c.noteSigner(s.ctx, db, vault); err != nil {
 		return err
 	}
+	vendors, err := c.vendors()
+	if err != nil {
+		return err
+	}
 	// First, because the token is shown once and should not be lost in a start that fails.
 	listener, err := c.listen()
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	b := bridge{store: db, vault: vault, log: log, settings: c.serverSettings}
+	b := bridge{store: db, vault: vault, log: log, settings: c.serverSettings, options: gateway.Options{Vendors: vendors}}
 	fresh, err := b.open(s.ctx)
 	if err != nil {
 		return err
@@ -89,7 +93,10 @@ func (b *bridge) open(ctx context.Context) (fresh string, err error) {
 		return "", err
 	}
 	o := b.options
-	o.Store, o.Vendors, o.Vault, o.Log, o.BaseURL = b.store, builtin.Vendors(), b.vault, b.log, b.settings.BaseURL
+	if o.Vendors == nil {
+		o.Vendors = builtin.Vendors()
+	}
+	o.Store, o.Vault, o.Log, o.BaseURL = b.store, b.vault, b.log, b.settings.BaseURL
 	if b.gateway, err = gateway.New(ctx, o); err != nil {
 		return "", err
 	}

@@ -38,7 +38,11 @@ func (c *tryCommand) Run(s *surroundings) error {
 	if err != nil {
 		return err
 	}
-	tried, err := offline().Try(s.ctx, docs.texts(), c.On, body, c.Type)
+	known, err := c.offline()
+	if err != nil {
+		return err
+	}
+	tried, err := known.Try(s.ctx, docs.texts(), c.On, body, c.Type)
 	if err != nil {
 		return docs.locate(err)
 	}

@@ -1,0 +1,282 @@
+package preset
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
+	"github.com/drawbridge-itsm/drawbridge/connectors/preset/presetstandin"
+)
+
+// What a vendor says in a body counts as much as the status it says it with.
+func TestAnswersMeanWhatTheirVendorsSay(t *testing.T) {
+	t.Parallel()
+	const fine = connectortest.NoError
+	for _, tt := range []struct {
+		preset, name string
+		status       int
+		body         string
+		want         connectors.Kind
+		wait         time.Duration
+		header       []string
+	}{
+		{preset: "slack-webhook", name: "taken", status: 200, body: "ok", want: fine},
+		{preset: "slack-webhook", name: "200 with something else", status: 200, body: "maybe", want: connectors.Temporary},
+		{preset: "slack-webhook", name: "no such webhook", status: 404, body: "no_service", want: connectors.Unwell},
+		{preset: "slack-webhook", name: "gone", status: 410, body: "channel_is_archived", want: connectors.Unwell},
+		{preset: "slack-webhook", name: "no text", status: 400, body: "no_text", want: connectors.Permanent},
+		{preset: "slack-webhook", name: "too fast", status: 429, want: connectors.Throttled, wait: 30 * time.Second, header: []string{"Retry-After", "30"}},
+		{preset: "slack-webhook", name: "too fast, until", status: 429, want: connectors.Throttled, wait: time.Minute, header: []string{"Retry-After", connectortest.Now.Add(time.Minute).Format(http.TimeFormat)}},
+		{preset: "splunk-hec", name: "taken", status: 200, body: `{"text":"Success","code":0}`, want: fine},
+		{preset: "splunk-hec", name: "200 with a failure inside", status: 200, body: `{"text":"Server is busy","code":9}`, want: connectors.Temporary},
+		{preset: "splunk-hec", name: "busy", status: 503, body: `{"text":"Server is busy","code":9}`, want: connectors.Temporary},
+		{preset: "splunk-hec", name: "no such index", status: 400, body: `{"text":"Incorrect index","code":7}`, want: connectors.Unwell},
+		{preset: "splunk-hec", name: "disabled", status: 403, body: `{"text":"Token disabled","code":1}`, want: connectors.Unwell},
+		{preset: "splunk-hec", name: "blank", status: 400, body: `{"text":"Event field cannot be blank","code":13}`, want: connectors.Permanent},
+		{preset: "logpoint", name: "taken", status: 200, body: `{"success":true}`, want: fine},
+		{preset: "logpoint", name: "200 with a failure inside", status: 200, body: `{"success":false,"message":"no such incident"}`, want: connectors.Permanent},
+		{preset: "teams-workflows", name: "accepted", status: 202, want: fine},
+		{preset: "teams-workflows", name: "200 with a failure inside", status: 200, body: "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429", want: connectors.Temporary},
+		{preset: "grafana-loki", name: "blocked", status: 260, want: connectors.Unwell},
+		{preset: "pagerduty-events", name: "taken", status: 202, body: `{"status":"success","dedup_key":"k"}`, want: fine},
+		{preset: "pagerduty-events", name: "invalid", status: 400, body: `{"status":"invalid event","errors":["'x' is missing"]}`, want: connectors.Permanent},
+		{preset: "sentinel", name: "no role yet", status: 403, body: `{"error":{"code":"x","message":"no role"}}`, want: connectors.Unwell},
+		{preset: "signed-webhook", name: "retired", status: 410, want: connectors.Unwell},
+		{preset: "signed-webhook", name: "slow down", status: 502, want: connectors.Temporary},
+	} {
+		t.Run(tt.preset+" "+tt.name, func(t *testing.T) {
+			t.Parallel()
+			stand := presetstandin.New(tt.preset, canary)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == tokenPaths[tt.preset] {
+					stand.ServeHTTP(w, r)
+					return
+				}
+				for i := 0; i < len(tt.header); i += 2 {
+					w.Header().Set(tt.header[i], tt.header[i+1])
+				}
+				w.WriteHeader(tt.status)
+				_, _ = w.Write([]byte(tt.body))
+			}))
+			t.Cleanup(server.Close)
+			p := shipped(t, tt.preset)
+			c, err := open(t, p, settings(t, p, server.URL))
+			connectortest.Must(t, err)
+			results, err := send(t, c, records(1))
+			if err == nil {
+				err = results[0].Err
+			}
+			if tt.want == fine {
+				connectortest.Must(t, err)
+				return
+			}
+			if e := connectors.AsError(err); err == nil || e.Kind != tt.want || e.RetryAfter != tt.wait {
+				t.Errorf("got %v, want %s for %s", err, tt.want, tt.wait)
+			}
+		})
+	}
+}
+
+func TestTheVendorsOwnIDIsKept(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"pagerduty-events": "apono:req-1", "zenduty": "t-1", "new-relic": "r-1"} {
+		w := newWorld(t, name, nil)
+		if got := mustSend(t, w.sink, records(1))[0].ID; got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+// acknowledged opens Splunk with acknowledgements, asked for without delay.
+func acknowledged(t *testing.T, address string) connectors.Connector {
+	t.Helper()
+	p := *shipped(t, "splunk-hec")
+	quick := *p.confirm
+	quick.every, quick.most = time.Millisecond, 100*time.Millisecond
+	p.confirm = &quick
+	given := settings(t, &p, address)
+	given["ack"], given["channel"] = true, "0aeeac95-ac74-4aa9-b30d-6c4c0ac581ba"
+	c, err := open(t, &p, given)
+	connectortest.Must(t, err)
+	return c
+}
+
+func TestSplunkIsAskedUntilTheIndexerHasIt(t *testing.T) {
+	t.Parallel()
+	stand := presetstandin.New("splunk-hec", canary)
+	server := httptest.NewServer(stand)
+	t.Cleanup(server.Close)
+	if got := mustSend(t, acknowledged(t, server.URL), records(2))[1].ID; got != "1" {
+		t.Errorf("got %q", got)
+	}
+	if !strings.Contains(stand.Requests(), "X-Splunk-Request-Channel: 0aeeac95") {
+		t.Errorf("no channel:\n%s", stand.Requests())
+	}
+}
+
+func TestSplunkThatDoesNotAcknowledgeLeavesItInDoubt(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{`{"acks":{"1":false}}`, `{}`} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/services/collector/ack" {
+				_, _ = w.Write([]byte(answer))
+				return
+			}
+			_, _ = w.Write([]byte(`{"text":"Success","code":0,"ackId":1}`))
+		}))
+		t.Cleanup(server.Close)
+		_, err := send(t, acknowledged(t, server.URL), records(1))
+		if e := connectors.AsError(err); err == nil || e.Kind != connectors.Temporary || !e.Sent {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestOktaIsAskedWithATokenForASignedAssertion(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	connectortest.Must(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	connectortest.Must(t, err)
+	stand := presetstandin.New("okta-workflows", canary)
+	server := httptest.NewServer(stand)
+	t.Cleanup(server.Close)
+	p := shipped(t, "okta-workflows")
+	given := settings(t, p, server.URL)
+	delete(given, "client_token")
+	maps.Copy(given, map[string]any{
+		"security": "oauth", "org": server.URL, "client_id": "0oa1", "key_id": "k-1",
+		"private_key": map[string]any{"value": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))},
+	})
+	c, err := open(t, p, given)
+	connectortest.Must(t, err)
+	mustSend(t, c, records(2))
+	if stand.Minted() != 1 || len(stand.Records()) != 2 {
+		t.Errorf("%d tokens, %d records", stand.Minted(), len(stand.Records()))
+	}
+	connectortest.Must(t, c.Ping(t.Context()))
+}
+
+func TestAReceiverCanChangeOverToAnotherSecret(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "signed-webhook", map[string]any{"secret": map[string]any{"value": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}, "previous_secret": map[string]any{"value": whsec()}})
+	rs := records(1)
+	rs[0].EventID = "evt.1"
+	mustSend(t, w.sink, rs)
+	if !strings.Contains(w.Requests(), "Webhook-Id: evt-1\n") {
+		t.Errorf("got\n%s", w.Requests())
+	}
+}
+
+func TestAHeaderHoldsWhatCloudEventsSays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "cloudevents-binary", nil)
+	rs := records(1)
+	rs[0].Group = "Ré \"x\"\r\nX-Evil: 1%"
+	mustSend(t, w.sink, rs)
+	if want := "Ce-Subject: R%C3%A9%20%22x%22%0D%0AX-Evil:%201%25\n"; !strings.Contains(w.Requests(), want) {
+		t.Errorf("got\n%s\nwant %s", w.Requests(), want)
+	}
+}
+
+func TestLokiGetsOneStreamARequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "grafana-loki", nil)
+	rs := records(4)
+	rs[1].Event["kind"], rs[3].Event["kind"] = "audit", "audit"
+	mustSend(t, w.sink, rs)
+	if w.Count() != 2 || len(w.Records()) != 4 {
+		t.Errorf("%d requests, %d records", w.Count(), len(w.Records()))
+	}
+}
+
+// Each event's id is somewhere in what is sent for it, whatever a rule makes of it.
+func TestTheEventsIDIsInEveryRecord(t *testing.T) {
+	t.Parallel()
+	data := map[string]map[string]any{
+		"logpoint":         {"incident_ids": []any{"i-1"}},
+		"pagerduty-events": {"event_action": "trigger", "dedup_key": "k", "payload": map[string]any{"summary": "s", "source": "x", "severity": "info"}},
+		"splunk-on-call":   {"message_type": "INFO", "entity_id": "e"}, "zenduty": {"message": "m", "summary": "s", "alert_type": "info", "entity_id": "e"},
+		"grafana-oncall": {"alert_uid": "a", "title": "t", "state": "ok"}, "slack-webhook": {"text": "x <b>"}, "sentinel": {"TimeGenerated": "2026-03-02T09:30:00Z"},
+		"teams-workflows": {"type": "message", "attachments": []any{map[string]any{"contentType": "application/vnd.microsoft.card.adaptive", "content": map[string]any{"type": "AdaptiveCard", "version": "1.4"}}}},
+		"logic-app":       {"subject": "x"}, "signed-webhook": {"type": "a.b", "timestamp": "2026-03-02T09:30:00Z"},
+	}
+	for _, name := range presetstandin.Names() {
+		rs := records(1)
+		if rs[0].Data = data[name]; rs[0].Data == nil {
+			rs[0].Data = map[string]any{"any": "thing"}
+		}
+		w := newWorld(t, name, nil)
+		mustSend(t, w.sink, rs)
+		if !strings.Contains(w.Requests(), "evt-0001") {
+			t.Errorf("%s: not in\n%s", name, w.Requests())
+		}
+	}
+}
+
+func TestTheEndOfAServiceIsToldAndLoggedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "grafana-oncall", nil)
+	var log bytes.Buffer
+	p := shipped(t, "grafana-oncall")
+	server := httptest.NewServer(w.Standin)
+	t.Cleanup(server.Close)
+	c, err := open(t, p, settings(t, p, server.URL), func(e *connectors.Env) { e.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	connectortest.Must(t, err)
+	mustSend(t, c, records(1))
+	mustSend(t, c, records(1))
+	if strings.Count(log.String(), "2026-03-24") != 1 {
+		t.Errorf("logged %q", log.String())
+	}
+	if list := connectors.Notices(w.sink); !slices.ContainsFunc(list, func(text string) bool { return strings.Contains(text, "it ends on 2026-03-24") }) {
+		t.Errorf("got %q", list)
+	}
+}
+
+// A credential in a URL, a body or a header never comes back in an error, however the server repeats it.
+func TestNoVendorsWordsRepeatACredential(t *testing.T) {
+	t.Parallel()
+	for _, name := range presetstandin.Names() {
+		if name == "signed-webhook" {
+			continue // its secret does not travel
+		}
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if r.URL.Path == tokenPaths[name] {
+				_, _ = w.Write([]byte(`{"access_token":"` + canary + `-x","token_type":"Bearer","expires_in":60}`))
+				return
+			}
+			w.WriteHeader(http.StatusBadRequest)
+			said := `"` + r.URL.String() + " " + canary + `"`
+			_, _ = w.Write([]byte(`{"message":` + said + `,"text":` + said + `,"error":` + said + `,"detail":` + said + `,"errors":[` + said + `]}`))
+		}))
+		t.Cleanup(server.Close)
+		p := shipped(t, name)
+		c, err := open(t, p, settings(t, p, server.URL))
+		connectortest.Must(t, err)
+		results, err := send(t, c, records(1))
+		if err == nil {
+			err = results[0].Err
+		}
+		if err == nil || strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if inner, ok := errors.AsType[*connectors.Answered](err); ok && strings.Contains(string(inner.Body), canary) {
+			t.Errorf("%s: the body kept holds a credential", name)
+		}
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors/servicedeskplus"
 	"github.com/drawbridge-itsm/drawbridge/connectors/servicenow"
 	"github.com/drawbridge-itsm/drawbridge/connectors/slack"
+	"github.com/drawbridge-itsm/drawbridge/connectors/syslog"
 	"github.com/drawbridge-itsm/drawbridge/connectors/webhook"
 	"github.com/drawbridge-itsm/drawbridge/connectors/zendesk"
 )
@@ -37,6 +38,7 @@ func Vendors() map[string]func() connectors.Config {
 		"servicedeskplus": servicedeskplus.New,
 		"servicenow":      servicenow.New,
 		"slack":           slack.New,
+		"syslog":          syslog.New,
 		"webhook":         webhook.New,
 		"zendesk":         zendesk.New,
 	}

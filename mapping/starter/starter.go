@@ -14,6 +14,13 @@ var files embed.FS
 //go:embed apono datatheorem elimity
 var tools embed.FS
 
+//go:embed sinks/*.yaml
+var sinks embed.FS
+
+// Sinks returns a rule for each family of sinks, one YAML file each. They expect a source named apono, and sinks with the
+// names they have.
+func Sinks() fs.FS { return sinks }
+
 // Files returns the documents for EPM with the people and the table, one YAML file each.
 func Files() fs.FS { return files }
 

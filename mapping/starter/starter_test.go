@@ -1,6 +1,7 @@
 package starter_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -16,7 +17,7 @@ import (
 func documents(t *testing.T) map[mapping.Header][]byte {
 	t.Helper()
 	out := map[mapping.Header][]byte{}
-	for _, files := range []fs.FS{starter.Files(), starter.Tools()} {
+	for _, files := range []fs.FS{starter.Files(), starter.Tools(), starter.Sinks()} {
 		err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err
@@ -238,6 +239,40 @@ func TestPolicyNamesPeopleWhoExist(t *testing.T) {
 		}
 		if policy.UnknownRequester != mapping.Refuse {
 			t.Errorf("unknown requesters at %s: got %s, want %s", name, policy.UnknownRequester, mapping.Refuse)
+		}
+	}
+}
+
+func TestRulesForSinksSendRecords(t *testing.T) {
+	t.Parallel()
+	event := func(kind string) map[string]any {
+		return map[string]any{
+			"kind": kind, "type": "RequestCreated", "request_id": "r-1", "reason": `say "please"`, "requester": map[string]any{"name": "Ana"}, "subject": "db-7",
+			"data": map[string]any{"access_groups": []any{map[string]any{"integration": map[string]any{"name": "AWS"}}}},
+		}
+	}
+	for _, c := range []struct{ rule, kind, at, wantIn string }{
+		{"apono-to-logzio", "access.denied", "logzio", `\"justification\":\"say \\\"please\\\"\"`},
+		{"apono-to-logzio", "access.requested", "logzio", `"type":"Apono"`},
+		{"apono-to-sentinel", "access.requested", "sentinel", "null"},
+		{"apono-to-splunk", "audit", "splunk", "null"},
+		{"apono-audit-to-syslog", "audit", "syslog", "null"},
+		{"apono-to-pagerduty", "access.approved", "pagerduty", "null"},
+		{"apono-to-slack", "access.requested", "slack-channel", "Ana asks for db-7: say"},
+		{"apono-anomalies-to-torq", "anomaly", "torq", "null"},
+		{"apono-decisions-to-webhook", "access.denied", "webhook-out", "null"},
+	} {
+		result, err := program(t, c.rule).Eval(t.Context(), event(c.kind))
+		if err != nil || !result.Matched {
+			t.Errorf("%s: %+v, %v", c.rule, result, err)
+			continue
+		}
+		record, err := json.Marshal(result.Draft.Record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result.Draft.Kind != "send" || result.Draft.At != c.at || !strings.Contains(string(record), c.wantIn) {
+			t.Errorf("%s: %s at %s, %s", c.rule, result.Draft.Kind, result.Draft.At, record)
 		}
 	}
 }

@@ -44,6 +44,9 @@ func (g *Gateway) evidence(ctx context.Context, tx *store.Tx, d *dossier, groups
 		Duration: func(ticket map[string]any) (bool, time.Duration, error) { return d.rule.Duration(ctx, ticket) },
 		Reason:   func(ticket map[string]any) (string, error) { return d.rule.Reason(ctx, ticket) },
 	}
+	if in.Ticket.Spoiled, err = spoiled(ctx, tx, d.link); err != nil {
+		return in, err
+	}
 	if in.Ticket.Movers, err = g.movers(ctx, tx, d.conn.doc.Name, d.ticket, groups); err != nil {
 		return in, err
 	}
@@ -93,8 +96,22 @@ func (g *Gateway) otherEvidence(ctx context.Context, tx *store.Tx, o sheet, even
 		Link: link.ID, Key: link.Key, RefID: link.RefID, Baseline: link.Baseline, Snapshot: o.ticket, Matters: terms.Matters,
 		Holds: func(ticket map[string]any) (mapping.Verdict, error) { return r.Decide(ctx, ticket) },
 	}
+	if e.Spoiled, err = spoiled(ctx, tx, link); err != nil {
+		return e, false, err
+	}
 	e.Movers, err = g.movers(ctx, tx, link.Desk, o.ticket, o.groups)
 	return e, true, err
+}
+
+// spoiled are the claims on a ticket that were refused because it did not say what was asked for.
+func spoiled(ctx context.Context, tx *store.Tx, link store.Link) (claims []string, err error) {
+	refusals, err := tx.RefusalsOfCase(ctx, link.CaseID)
+	for _, r := range refusals {
+		if r.LinkID == link.ID && r.Code == string(judge.ContentChanged) {
+			claims = append(claims, r.Claim)
+		}
+	}
+	return claims, err
 }
 
 func (g *Gateway) openingEvent(ctx context.Context, tx *store.Tx, d *dossier) (map[string]any, error) {

@@ -54,6 +54,7 @@ type Evidence struct {
 	Snapshot connectors.Snapshot
 	Movers   map[string]Mover // by the desk's account id
 	Matters  []string         // fields an approver relies on, by the policy the ticket was opened under
+	Spoiled  []string         // claims refused before because the ticket did not say what was asked for
 	Holds    Condition
 	Duration Chosen // by the rule's decision block; nil for a ticket that is not judged itself
 	Reason   Given  // likewise

@@ -176,6 +176,23 @@ func TestJudge(t *testing.T) {
 			in.Ticket.Snapshot.History = append(in.Ticket.Snapshot.History, connectors.Step{ID: "2", By: account("acc-max"), Field: "risk", From: "high", To: "low"})
 		}, Refused, NotAnApprover},
 
+		{"refused before, and the text put back without a trace", func(in *Input) { in.Ticket.Spoiled = []string{"1"} }, Refused, ContentChanged},
+		{"another's claim was refused before", func(in *Input) { in.Ticket.Spoiled = []string{"2"} }, Approved, ""},
+		{"one claim was refused for its text, then one was made anew", func(in *Input) {
+			history(in, move("1", "acc-lee", "Open", "Approved"), move("2", "acc-kim", "Approved", "Open"), move("3", "acc-kim", "Open", "Approved"))
+			in.Ticket.Spoiled = []string{"1"}
+			in.Terms.Quorum = 2
+		}, Counted, ""},
+		{"a claim from before one that was refused for its text", func(in *Input) {
+			history(in, move("1", "acc-lee", "Open", "Approved"), move("2", "acc-max", "Approved", "Open"), move("3", "acc-kim", "Open", "Approved"))
+			in.Ticket.Spoiled = []string{"3"}
+		}, Refused, ContentChanged},
+		{"two claims of which the last was refused for its text, and a third", func(in *Input) {
+			history(in, move("1", "acc-lee", "Open", "Approved"), move("2", "acc-max", "Approved", "Open"), move("3", "acc-max", "Open", "Approved"),
+				move("4", "acc-kim", "Approved", "Open"), move("5", "acc-kim", "Open", "Approved"))
+			in.Ticket.Spoiled = []string{"3"}
+			in.Terms.Quorum = 2
+		}, Counted, ""},
 		{"content differs from what we wrote", func(in *Input) { in.Ticket.Snapshot.Summary = "ana asks for less" }, Refused, ContentChanged},
 		{"content edited after the approval and put back", func(in *Input) {
 			in.Ticket.Snapshot.History = append(in.Ticket.Snapshot.History,

@@ -83,7 +83,7 @@ func (in Input) may(c claim) (person string, code Code, text string) {
 	if !ok {
 		return person, NotAnApprover, fmt.Sprintf("%s is not among those who may decide (policy %s)", name(c.by), in.Terms.Name)
 	}
-	if in.editedAround(c) {
+	if in.editedAround(c) || in.Ticket.spoiled(c) {
 		return person, ContentChanged, "the ticket was edited before or after that, and did not say what was asked for; the decision must be made anew"
 	}
 	return person, "", ""
@@ -161,6 +161,14 @@ func (in Input) editedAround(c claim) bool {
 	}
 	return Edited(before, in.Ticket.Matters) || slices.ContainsFunc(after, edit) || slices.ContainsFunc(before, func(step connectors.Step) bool {
 		return c.step < 0 && edit(step) && step.At.Equal(c.at)
+	})
+}
+
+// spoiled tells whether a claim came no later than one that was refused because the ticket did not say what was asked for.
+// A text that was put back makes none of them good, and not every desk keeps a history that would show it.
+func (e Evidence) spoiled(c claim) bool {
+	return slices.ContainsFunc(e.answers(), func(other claim) bool {
+		return slices.Contains(e.Spoiled, other.id) && !other.before(c)
 	})
 }
 

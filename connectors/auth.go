@@ -54,9 +54,11 @@ func (b Bearer) wrap(c *Client) http.RoundTripper {
 	}}
 }
 
-// Scheme is a fixed token in the Authorization header after a word of the vendor's own: "APIKey TOKEN".
+// Scheme is a fixed token in the Authorization header after a word of the vendor's own, "APIKey TOKEN", and under a name
+// where the vendor wants one, "Token token=TOKEN".
 type Scheme struct {
 	Word  string
+	Name  string
 	Token Secret
 }
 
@@ -65,6 +67,9 @@ func (s Scheme) wrap(c *Client) http.RoundTripper {
 		token, err := c.vault.Reveal(s.Token)
 		if err != nil {
 			return err
+		}
+		if s.Name != "" {
+			token = s.Name + "=" + token
 		}
 		r.Header.Set("Authorization", s.Word+" "+token)
 		return nil

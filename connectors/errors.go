@@ -106,3 +106,35 @@ func (k *Kept) Error() string { return k.Why }
 type WrongType struct{ Advice string }
 
 func (w *WrongType) Error() string { return w.Advice }
+
+// Temporarily returns a Temporary error that was not sent: an answer to a question that cannot be used.
+func Temporarily(format string, args ...any) *Error {
+	return &Error{Kind: Temporary, Err: fmt.Errorf(format, args...)}
+}
+
+// InDoubt returns a Temporary error of a change whose answer does not prove it.
+func InDoubt(format string, args ...any) *Error {
+	return &Error{Kind: Temporary, Sent: true, Err: fmt.Errorf(format, args...)}
+}
+
+// Unsent marks the failure of a call that changes nothing.
+func Unsent(err error) error {
+	if err == nil {
+		return nil
+	}
+	fault := *AsError(err)
+	fault.Sent = false
+	return &fault
+}
+
+// Beside is the failure to read something beside a ticket. That this is not found does not mean that the ticket is gone.
+func Beside(err error) error {
+	if err == nil {
+		return nil
+	}
+	fault := *AsError(err)
+	if errors.Is(err, ErrNotFound) {
+		fault.Err = errors.New(fault.Err.Error())
+	}
+	return &fault
+}

@@ -250,7 +250,8 @@ func hide(text string, req *http.Request, further map[string]Secret) string {
 	}
 	for _, value := range req.Header.Values("Authorization") {
 		_, token, _ := strings.Cut(value, " ")
-		text = hideEach(text, value, token)
+		_, named, _ := strings.Cut(token, "=")
+		text = hideEach(text, value, token, named)
 		if pair, err := base64.StdEncoding.DecodeString(token); err == nil {
 			user, password, _ := strings.Cut(string(pair), ":")
 			text = hideEach(text, string(pair), password)

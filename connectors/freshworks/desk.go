@@ -278,8 +278,8 @@ func (d *Desk) snapshot(k Kind, t Ticket, me int64, notes []Note) connectors.Sna
 		out.Priority = priorities[t.Priority-1]
 	}
 	var answer, reason string
-	out.History, answer, reason = d.answers(k, notes, me)
-	out.Fields[AnswerField], out.Fields[ReasonField] = answer, reason
+	out.History, answer, reason = connectors.Words(d.Answers).Steps(d.said(k, notes, me))
+	out.Fields[connectors.AnswerField], out.Fields[connectors.AnswerReason] = answer, reason
 	for _, a := range t.Attachments { // the desks do not tell who put these there
 		out.Files = append(out.Files, connectors.FileInfo{ID: strconv.FormatInt(a.ID, 10), Name: a.Name, Size: a.bytes(), At: a.Created.UTC()})
 	}

@@ -122,7 +122,7 @@ func (d *Desk) Body(ctx context.Context, k Kind, t connectors.Ticket, keyField s
 	for _, id := range slices.Sorted(maps.Keys(t.Fields)) {
 		shown := connectors.Clean(id, 100)
 		switch {
-		case slices.Contains(own, id) || id == AnswerField || id == ReasonField || keyField != "" && id == keyField:
+		case slices.Contains(own, id) || id == connectors.AnswerField || id == connectors.AnswerReason || keyField != "" && id == keyField:
 			faults = append(faults, fmt.Errorf("field %s is not set as a field", shown))
 		case slices.Contains(k.Standard, id):
 			out[id] = Clean(t.Fields[id], MaxText)

@@ -132,14 +132,7 @@ var (
 
 // lines are the lines of a note's text that are not empty.
 func lines(body string) []string {
-	text := html.UnescapeString(tags.ReplaceAllString(breaks.ReplaceAllString(body, "\n"), ""))
-	var out []string
-	for line := range strings.SplitSeq(text, "\n") {
-		if line = strings.Join(strings.Fields(line), " "); line != "" {
-			out = append(out, line)
-		}
-	}
-	return out
+	return connectors.Lines(html.UnescapeString(tags.ReplaceAllString(breaks.ReplaceAllString(body, "\n"), "")))
 }
 
 // words is a note's text on one line.
@@ -198,42 +191,15 @@ func (n Note) key() string {
 // noteSource is what a note that was written as one has as its source; notes that came by mail have another.
 const noteSource = 2
 
-// AnswerField is the field a person's answer is told as, and ReasonField what they wrote below it.
-const (
-	AnswerField = "answer"
-	ReasonField = "answer_reason"
-)
-
-// answers are the notes that answer, as steps. Each answer first takes back the one before it, so that whoever answers
-// stands for their own answer only.
-func (d *Desk) answers(k Kind, notes []Note, me int64) (steps []connectors.Step, answer, reason string) {
+// said is everything on a ticket that may answer: private notes that nobody edited. What requesters may read, and so may
+// have been written to them, is no answer.
+func (d *Desk) said(k Kind, notes []Note, me int64) []connectors.Said {
+	var out []connectors.Said
 	for _, n := range notes {
-		said, why, ok := d.answer(k, n)
-		if !ok {
+		if !n.Private && !k.Internal || n.Incoming || n.edited() || n.Source != nil && *n.Source != noteSource {
 			continue
 		}
-		id, by, at := strconv.FormatInt(n.ID, 10), d.Account(n.UserID, me), n.Created.UTC()
-		if answer != "" {
-			steps = append(steps, connectors.Step{ID: id + "/0", At: at, By: by, Field: AnswerField, From: answer})
-		}
-		steps = append(steps, connectors.Step{ID: id + "/1", At: at, By: by, Field: AnswerField, To: said})
-		answer, reason = said, why
+		out = append(out, connectors.Said{ID: strconv.FormatInt(n.ID, 10), At: n.Created.UTC(), By: d.Account(n.UserID, me), Lines: lines(n.Body)})
 	}
-	return steps, answer, reason
-}
-
-// answer reads a private note whose first line is one of the words that answer. What requesters may read, and so may have
-// been written to them, is none.
-func (d *Desk) answer(k Kind, n Note) (said, reason string, ok bool) {
-	all := lines(n.Body)
-	if len(all) == 0 || !n.Private && !k.Internal || n.Incoming || n.edited() || n.Source != nil && *n.Source != noteSource {
-		return "", "", false
-	}
-	first := strings.TrimRight(all[0], ".!")
-	for _, word := range d.Answers {
-		if strings.EqualFold(word, first) {
-			return word, strings.Join(all[1:], "\n"), true
-		}
-	}
-	return "", "", false
+	return out
 }

@@ -49,11 +49,7 @@ func (c Common) WithDefaults() Common {
 func (c Common) Faults() []error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	for _, word := range c.Answers {
-		if word == "" || strings.TrimRight(strings.Join(strings.Fields(word), " "), ".!") != word {
-			fault("answers: %q is not a word or a few, without a full stop", word)
-		}
-	}
+	faults = append(faults, connectors.Words(c.Answers).Faults()...)
 	for _, id := range c.Automation {
 		if _, ok := number(id); !ok {
 			fault("automation: %q is no account's number", id)

@@ -74,3 +74,16 @@ func (w Words) answer(s Said) string {
 	}
 	return ""
 }
+
+// LastLine is what follows mark in the last line of a text, empty where that line has no mark.
+func LastLine(text, mark string) string {
+	lines := Lines(text)
+	if len(lines) == 0 {
+		return ""
+	}
+	key, ok := strings.CutPrefix(lines[len(lines)-1], mark)
+	if !ok {
+		return ""
+	}
+	return key
+}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshdesk/freshdeskstandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshservice/freshservicestandin"
+	og "github.com/drawbridge-itsm/drawbridge/connectors/opsgenie/opsgeniestandin"
+	pd "github.com/drawbridge-itsm/drawbridge/connectors/pagerduty/pagerdutystandin"
 	sdp "github.com/drawbridge-itsm/drawbridge/connectors/servicedeskplus/servicedeskplusstandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/zendesk/zendeskstandin"
 	"github.com/drawbridge-itsm/drawbridge/store"
@@ -51,6 +53,14 @@ func TestLostAnswersToCreatesLeaveOneTicket(t *testing.T) {
 		},
 		"freshdesk": func(t *testing.T, c *check) desk {
 			_, d := freshDesk(t, c, freshdeskstandin.Options{Lag: deskLag})
+			return d
+		},
+		"opsgenie": func(t *testing.T, c *check) desk {
+			_, d := opsgenie(t, c, og.Options{Lag: deskLag, Hidden: deskLag})
+			return d
+		},
+		"pagerduty": func(t *testing.T, c *check) desk {
+			_, d := pagerDuty(t, c, pd.Options{Lag: deskLag})
 			return d
 		},
 		"servicedeskplus": func(t *testing.T, c *check) desk {

@@ -12,6 +12,8 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshdesk"
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshservice"
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira"
+	"github.com/drawbridge-itsm/drawbridge/connectors/opsgenie"
+	"github.com/drawbridge-itsm/drawbridge/connectors/pagerduty"
 	"github.com/drawbridge-itsm/drawbridge/connectors/preset"
 	"github.com/drawbridge-itsm/drawbridge/connectors/redmine"
 	"github.com/drawbridge-itsm/drawbridge/connectors/rt"
@@ -33,6 +35,8 @@ func Vendors() map[string]func() connectors.Config {
 		"freshdesk":       freshdesk.New,
 		"freshservice":    freshservice.New,
 		"jira":            jira.New,
+		"opsgenie":        opsgenie.New,
+		"pagerduty":       pagerduty.New,
 		"redmine":         redmine.New,
 		"rt":              rt.New,
 		"servicedeskplus": servicedeskplus.New,

@@ -112,7 +112,7 @@ func TestTemplateOfEPMHasTheTicketNumber(t *testing.T) {
 
 func TestWhereAMailAddressProvesNothing(t *testing.T) {
 	t.Parallel()
-	for vendor, want := range map[string]bool{"rt": true, "redmine": true, "jira": false} {
+	for vendor, want := range map[string]bool{"rt": true, "redmine": true, "pagerduty": true, "jira": false} {
 		if got := connectors.MailUnproven(open(t, vendor)); got != want {
 			t.Errorf("%s: got %t", vendor, got)
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -76,7 +74,7 @@ func (p progress) cursor() connectors.Cursor {
 func (d *Desk) lookAt(ctx context.Context, open []connectors.Ref, after string, now time.Time) ([]connectors.Change, string, error) {
 	var out []connectors.Change
 	seen := ""
-	for _, ref := range d.round(open, after) {
+	for _, ref := range connectors.Round(open, after, d.Batch) {
 		seen = ref.ID
 		k, id, err := d.Handle(ref)
 		if err != nil {
@@ -102,19 +100,4 @@ func (d *Desk) lookAt(ctx context.Context, open []connectors.Ref, after string, 
 		}
 	}
 	return out, seen, nil
-}
-
-// round is the next open tickets after the one given, from the start again behind the last.
-func (d *Desk) round(open []connectors.Ref, after string) []connectors.Ref {
-	sorted := slices.Clone(open)
-	slices.SortFunc(sorted, func(a, b connectors.Ref) int { return strings.Compare(a.ID, b.ID) })
-	sorted = slices.CompactFunc(sorted, func(a, b connectors.Ref) bool { return a.ID == b.ID })
-	if len(sorted) <= d.Batch {
-		return sorted
-	}
-	at := slices.IndexFunc(sorted, func(r connectors.Ref) bool { return r.ID > after })
-	if at < 0 {
-		at = 0
-	}
-	return sorted[at:min(at+d.Batch, len(sorted))]
 }

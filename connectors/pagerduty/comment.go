@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/markdown"
@@ -42,7 +41,9 @@ func (c *connector) Comment(ctx context.Context, ref connectors.Ref, n connector
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(there, func(one note) bool { return one.User.ID == me.ID && one.key() == n.Key }) {
+		if slices.ContainsFunc(there, func(one note) bool {
+			return one.User.ID == me.ID && connectors.LastLine(one.Content, noteMark) == n.Key
+		}) {
 			return nil
 		}
 	}
@@ -56,16 +57,6 @@ func (c *connector) Comment(ctx context.Context, ref connectors.Ref, n connector
 		return connectors.InDoubt("comment: the answer names no note")
 	}
 	return nil
-}
-
-// key is the key in a note's last line.
-func (n note) key() string {
-	lines := connectors.Lines(n.Content)
-	if len(lines) == 0 {
-		return ""
-	}
-	key, _ := strings.CutPrefix(lines[len(lines)-1], noteMark)
-	return key
 }
 
 // notes reads all notes of an incident, oldest first. They come in one piece.

@@ -233,17 +233,3 @@ func TestWatchMissesNothingOfABusyAccount(t *testing.T) {
 		t.Errorf("more than can be read within a second: %v", err)
 	}
 }
-
-func TestWatchGoesRound(t *testing.T) {
-	t.Parallel()
-	open := []connectors.Ref{{ID: "QC"}, {ID: "QA"}, {ID: "../x"}, {ID: "QB"}, {ID: "QA"}}
-	ids := func(after string) (out []string) {
-		for _, r := range round(open, after, 2) {
-			out = append(out, r.ID)
-		}
-		return out
-	}
-	if a, b, c := ids(""), ids("QB"), ids("QC"); !cmp.Equal(a, []string{"QA", "QB"}) || !cmp.Equal(b, []string{"QC"}) || !cmp.Equal(c, []string{"QA", "QB"}) {
-		t.Errorf("%v, %v, %v", a, b, c)
-	}
-}

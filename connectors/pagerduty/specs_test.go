@@ -49,13 +49,9 @@ var spec = sync.OnceValues(func() (*openapi3.T, error) {
 		return nil, fmt.Errorf("load description: %w", err)
 	}
 	all := doc.Components.Schemas
-	*all["IncidentBody"].Value.Properties["details"].Value = *openapi3.NewStringSchema() // "only supports string Incident bodies"
-	for name, s := range all {
-		if strings.HasSuffix(name, "LogEntry") && name != "LogEntry" && len(s.Value.AllOf) == 2 {
-			delete(s.Value.AllOf[1].Value.Properties, "type") // some name a type that the list of types does not have
-		}
-	}
-	*all["CustomFieldsFieldValue"].Value.Properties["value"].Value = *openapi3.NewSchema().WithNullable() // its examples are plain values
+	*all["IncidentBody"].Value.Properties["details"].Value = *openapi3.NewStringSchema()                                // "only supports string Incident bodies"
+	all["AcknowledgeLogEntry"].Value.AllOf[1].Value.Properties["type"].Value.Enum = []any{"acknowledge_log_entry"}      // as in the list of types
+	all["LogEntry"].Value.AllOf[1].Value.Properties["incident"] = openapi3.NewSchemaRef("", openapi3.NewObjectSchema()) // whole where it is included
 	all["CustomFieldsFieldValue"].Value.Required = []string{"id", "type", "name", "display_name", "data_type", "field_type"}
 	for _, one := range all["CustomFieldsEditableFieldValue"].Value.OneOf {
 		*one.Value.Properties["value"].Value = *openapi3.NewSchema().WithNullable()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -129,8 +128,11 @@ const settle = 5 * time.Second
 func (c *connector) lookAt(ctx context.Context, open []connectors.Ref, after string, now time.Time) ([]connectors.Change, string, error) {
 	var out []connectors.Change
 	seen := ""
-	for _, ref := range round(open, after, c.conf.Batch) {
+	for _, ref := range connectors.Round(open, after, c.conf.Batch) {
 		seen = ref.ID
+		if !idForm.MatchString(ref.ID) {
+			continue
+		}
 		i, err := c.incident(ctx, ref.ID)
 		if errors.Is(err, connectors.ErrNotFound) {
 			hour := now.Truncate(time.Hour).Format(time.RFC3339) // told again later, should PagerDuty have erred
@@ -147,21 +149,4 @@ func (c *connector) lookAt(ctx context.Context, open []connectors.Ref, after str
 		out = append(out, connectors.Change{Ref: i.ref(), ID: id, At: i.Updated.UTC()})
 	}
 	return out, seen, nil
-}
-
-// round is the next few open incidents after the one given, from the start again behind the last.
-func round(open []connectors.Ref, after string, few int) []connectors.Ref {
-	var sorted []connectors.Ref
-	for _, r := range open {
-		if idForm.MatchString(r.ID) {
-			sorted = append(sorted, r)
-		}
-	}
-	slices.SortFunc(sorted, func(a, b connectors.Ref) int { return strings.Compare(a.ID, b.ID) })
-	sorted = slices.CompactFunc(sorted, func(a, b connectors.Ref) bool { return a.ID == b.ID })
-	if len(sorted) <= few {
-		return sorted
-	}
-	at := max(slices.IndexFunc(sorted, func(r connectors.Ref) bool { return r.ID > after }), 0)
-	return sorted[at:min(at+few, len(sorted))]
 }

@@ -142,8 +142,8 @@ func TestPublicNotesAnswerOnlyWhereThereAreNoPrivateOnes(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if _, _, got := d.answer(tc.kind, tc.note); got != tc.want {
-				t.Errorf("answers: %t, want %t", got, tc.want)
+			if _, answer, _ := connectors.Words(d.Answers).Steps(d.said(tc.kind, []Note{tc.note}, 1)); (answer != "") != tc.want {
+				t.Errorf("answers %q, want an answer: %t", answer, tc.want)
 			}
 		})
 	}

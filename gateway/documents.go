@@ -81,7 +81,10 @@ func (g *Gateway) Plan(ctx context.Context, texts [][]byte) ([]Edit, error) {
 		}
 		edits = append(edits, edit)
 	}
-	next, more := newCatalogue(ctx, g.opener, ordered(candidate), 0, nil)
+	// What is only looked at must not use up what can be used once.
+	looking := g.opener
+	looking.keep = nil
+	next, more := newCatalogue(ctx, looking, ordered(candidate), 0, nil)
 	if len(faults) == 0 && len(more) == 0 {
 		more = next.checkEdits(ctx, edits)
 	}

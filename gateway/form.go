@@ -2,9 +2,9 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -47,10 +47,11 @@ func (g *Gateway) Form(ctx context.Context, name string, place connectors.Place)
 	return describer.Describe(ctx, place)
 }
 
-// wrongPlace tells that a desk was asked and has no such place.
+// wrongPlace tells that a desk was asked and has no such place. What a desk merely does not find may be elsewhere, or out
+// of the account's sight.
 func (f *form) wrongPlace() bool {
 	e := connectors.AsError(f.err)
-	return f.err != nil && e.Kind == connectors.Permanent && (e.Status == 0 || e.Status == http.StatusNotFound)
+	return f.err != nil && e.Kind == connectors.Permanent && e.Status == 0 && !errors.Is(f.err, connectors.ErrNotFound)
 }
 
 // checkForms compares rules with what their desks accept. What a desk would refuse is a fault; what could not be found

@@ -117,8 +117,8 @@ func TestAFieldThatIsRequiredIsNamed(t *testing.T) {
 			t.Errorf("%s: %v, want %q", value, err, want)
 		}
 	}
-	if _, err := plan(strings.Replace(rule, "project: ITSEC", "project: NOWHERE", 1)); err == nil || !strings.Contains(err.Error(), "create.project") {
-		t.Errorf("a project there is not: %v", err)
+	if _, err := plan(strings.Replace(rule, "type: Access Request", "type: Story", 1)); err == nil || !strings.Contains(err.Error(), "create.project") || !strings.Contains(err.Error(), "it has: Access Request") {
+		t.Errorf("a type there is not: %v", err)
 	}
 	// A desk that cannot be asked makes a warning, and so does one that is not to be called.
 	paused, err := c.bridge.gateway.Plan(c.ctx, [][]byte{[]byte(here.Replace(connection) + reachLoopback + "state: paused\n"), []byte(rule)})

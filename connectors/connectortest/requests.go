@@ -1,26 +1,14 @@
-package desktest
+package connectortest
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"testing"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
-	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 )
 
-// Tape stands in front of a desk, at the address returned, and writes down the requests that pass, with the headers named.
-func Tape(t testing.TB, desk string, headers ...string) (tape *connectortest.Tape, address string) {
-	t.Helper()
-	tape = &connectortest.Tape{Next: Door(t, desk, func(*http.Request) {}), Headers: headers}
-	front := httptest.NewServer(tape)
-	t.Cleanup(front.Close)
-	return tape, front.URL
-}
-
-// Connector is one of a desk that can do all that desks can.
-type Connector interface {
+// Desk is a connector that can do all that desks can.
+type Desk interface {
 	connectors.Connector
 	connectors.Creator
 	connectors.Finder
@@ -43,7 +31,7 @@ type Work struct {
 }
 
 // Requests makes a connector do each of its calls and compares what it sent for each with testdata/golden.
-func Requests(t *testing.T, c Connector, tape *connectortest.Tape, w Work) {
+func Requests(t *testing.T, c Desk, tape *Tape, w Work) {
 	t.Helper()
 	ctx := t.Context()
 	var ref connectors.Ref
@@ -77,7 +65,7 @@ func Requests(t *testing.T, c Connector, tape *connectortest.Tape, w Work) {
 		if err := r.send(); err != nil {
 			t.Fatalf("%s: %v", r.name, err)
 		}
-		connectortest.Golden(t, r.name, steady(tape.Take()))
+		Golden(t, r.name, steady(tape.Take()))
 	}
 }
 

@@ -60,7 +60,7 @@ func (c *connector) Unverified() []string {
 	return []string{
 		"everything: built from Slack's documents and the sources of its clients, and tried against a stand-in, not against a workspace",
 		"limits: a section's 3000 characters, a button's 75, its value's 2000 and 50 blocks a message are known from practice",
-		"error codes: which of them may have acted is a choice; those that may leave a create in doubt",
+		"error codes: after which of them a message may stand in the channel all the same is a choice: after those of Slack's own faults",
 		"scopes: that answers name the token's scopes in x-oauth-scopes is known from practice; where they do not, Ping cannot say what is missing",
 		"reason: that a click brings what was typed into the message, in state.values, is known from clients' sources",
 		"links: that slack.com/app_redirect leads to the channel is known from practice",

@@ -2,6 +2,7 @@ package freshworks
 
 import (
 	"encoding/json"
+	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"slices"
 	"strings"
 	"testing"

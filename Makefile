@@ -13,7 +13,8 @@ MOCK_SERVER = $(shell command -v npm >/dev/null 2>&1 && echo ,oauth2-mock-server
 build:
 	$(GO) build ./...
 
-# Nothing is skipped here but what needs the vendors' own API descriptions (DRAWBRIDGE_SPECS).
+# Nothing is skipped here but what needs the vendors' own API descriptions (DRAWBRIDGE_SPECS), and attacks that a desk lets
+# nobody try; each says why.
 # The model check runs its full numbers in a pass of its own: the race detector makes it many times slower.
 test: deps
 	DRAWBRIDGE_REQUIRE=postgres,chromium,request-tracker,redmine$(MOCK_SERVER) $(GO) test -race -short -timeout 40m $(PACKAGES)

@@ -13,14 +13,11 @@ import (
 // freshDesk starts a stand-in that tells c of what people do there.
 func freshDesk(t *testing.T, c *check, o freshdeskstandin.Options) (*freshdeskstandin.Server, desk) {
 	t.Helper()
+	o.Accounts = freshAccounts(freshdeskstandin.Accounts())
 	site := freshdeskstandin.New(o)
 	listen := httptest.NewServer(site)
 	t.Cleanup(listen.Close)
 	site.Forward(c.urls.bridge+"/in/freshdesk", "X-Drawbridge-Secret", freshSecret)
-	key := func(id string) any {
-		ticket, _ := site.Ticket(id)
-		return ticket.Fields["cf_drawbridge_key"]
-	}
 	return site, desk{
 		name: "freshdesk", hooked: true, flush: site.Hooks.Flush, approved: "Approved", denied: "Declined",
 		settings: strings.NewReplacer("https://example.freshdesk.com", listen.URL,
@@ -28,23 +25,26 @@ func freshDesk(t *testing.T, c *check, o freshdeskstandin.Options) (*freshdeskst
 			"key_field:", "index_lag: 1s\n  key_field:",
 			"denied: { status: Closed }", `denied: { status: Closed, fields: { cf_closing_reason: "denied" } }`,
 			"approved: { status: Resolved }", `approved: { status: Resolved, fields: { cf_closing_reason: "approved" } }`),
-		accounts: func(login string) string { return fmt.Sprint(site.Account(login)) },
+		accounts: func(login string) string { return fmt.Sprint(freshPeople[login]) },
 		move: func(t testing.TB, who, id, answer string) {
 			must(t, site.Move(id, answer))
-			must(t, site.Edit(id, "cf_department", answer))
-			_, err := site.NoteAs(id, site.Account(who), answer) // the robot has no account: a rule
+			_, err := site.NoteAs(id, freshPeople[who], answer) // the robot has no account: a rule
 			must(t, err)
 		},
 		comments: func(_ *testing.T, id string) string {
 			ticket, _ := site.Ticket(id)
 			return fmt.Sprint(ticket.Notes)
 		},
-		others: []string{"bridge", "robot", "ana"},
-		edit:   func(t testing.TB, _, id string) { must(t, site.Edit(id, "subject", "something harmless")) },
+		others: freshOthers("robot"), lacks: freshLacks(),
+		field: "cf_department", group: "Security",
+		edit:     func(t testing.TB, _, id, subject string) { must(t, site.Edit(id, "subject", subject)) },
+		describe: func(t testing.TB, _, id string) { must(t, site.Edit(id, "description", "harmless")) },
+		set:      func(t testing.TB, _, id, value string) { must(t, site.Edit(id, "cf_department", value)) },
+		member:   func(_ testing.TB, who string, in bool) { freshMember(site, who, in) },
 		note: func(t testing.TB, who, id, text string) {
-			must(t, site.MailAs(id, site.Account(who), text))
-			must(t, site.MailAs(id, site.Account(who), "Approved"))
-			_, err := site.NoteAs(id, site.Account(who), text)
+			must(t, site.MailAs(id, freshPeople[who], text))
+			must(t, site.MailAs(id, freshPeople[who], "Approved"))
+			_, err := site.NoteAs(id, freshPeople[who], text)
 			must(t, err)
 		},
 		clone: func(t testing.TB, _, id string) string {
@@ -52,18 +52,26 @@ func freshDesk(t *testing.T, c *check, o freshdeskstandin.Options) (*freshdeskst
 			must(t, err)
 			return clone
 		},
-		swap: func(t testing.TB, a, b string) {
-			one, two := key(a), key(b)
-			must(t, site.Edit(a, "cf_drawbridge_key", two))
-			must(t, site.Edit(b, "cf_drawbridge_key", one))
+		key: func(_ testing.TB, id string) string {
+			ticket, _ := site.Ticket(id)
+			return fmt.Sprint(ticket.Fields["cf_drawbridge_key"])
 		},
+		mark:   func(t testing.TB, id, key string) { must(t, site.Edit(id, "cf_drawbridge_key", key)) },
 		remove: func(t testing.TB, _, id string) { must(t, site.Delete(id)) },
 		forge: func(_ testing.TB, id string) (string, string) {
 			return fmt.Sprintf(`{"freshdesk_webhook":{"ticket_id":%s,"ticket_status":"Approved"}}`, id), "X-Drawbridge-Secret: guessed"
 		},
+		notice: func(_ testing.TB, id string) (string, string) {
+			return fmt.Sprintf(`{"freshdesk_webhook":{"ticket_id":%s,"ticket_status":"Approved"}}`, id), "X-Drawbridge-Secret: " + freshSecret
+		},
 		cut:    func() { site.CutNext("create") },
 		opened: func() int { return len(site.Tickets()) },
 	}
+}
+
+func freshDeskByNotes(t *testing.T, c *check) desk {
+	_, d := freshDesk(t, c, freshdeskstandin.Options{})
+	return d
 }
 
 // TestFreshdeskDecides goes the whole way by notes on tickets: notices alone bring decisions. A status that somebody set,

@@ -177,46 +177,94 @@ func tokensIn(t *testing.T, c *check) string {
 // TestTheDocumentedJiraDecides goes the whole way by the documents of docs/desks.
 func TestTheDocumentedJiraDecides(t *testing.T) {
 	t.Parallel()
-	connection, rule, _ := jiraDocuments(t)
 	c := start(t, storetest.SQLite)
-	server, here := jiraAt(t, jirastandin.Options{HookURL: c.urls.bridge + "/in/documented", HookSecret: jiraWebhook})
-	text := here.Replace(connection)
-	text = text[:strings.Index(text, "watch:")] + "watch: {every: 1h}\n" + reachLoopback
-	people := c.published(t, "People", "staff")
-	for _, login := range []string{"kim", "lee", "max"} {
-		people = strings.Replace(people, "jira: [acc-"+login+"]", fmt.Sprintf("documented: [%q]", "acc-"+login), 1)
+	c.decideAt(t, jiraDesk(t, c))
+}
+
+// jiraDesk is a Jira of its own, by the documents of docs/desks; its connection bears another name than the demo's.
+func jiraDesk(t *testing.T, c *check) desk {
+	t.Helper()
+	connection, rule, _ := jiraDocuments(t)
+	server, here := jiraAt(t, jirastandin.Options{HookURL: c.urls.bridge + "/in/documented", HookSecret: jiraWebhook, Accounts: append(jirastandin.DefaultAccounts(),
+		jirastandin.Account{ID: "acc-stranger", Name: "Kim Okafor", Mail: "kim.okafor@elsewhere.example"},
+		jirastandin.Account{ID: "acc-alias", Name: "Somebody Else", Mail: "ana@corp.example"},
+		jirastandin.Account{ID: "acc-second", Name: "Kim at home", Mail: "kim.home@elsewhere.example"},
+		jirastandin.Account{ID: "acc-shared", Name: "Mixed", Mail: "kim@corp.example"},
+	)})
+	edit := func(t testing.TB, who, id string, fields map[string]any) {
+		must(t, server.Edit(id, "acc-"+who, fields))
 	}
-	c.apply(t, strings.Replace(text, "name: jira\n", "name: documented\n", 1), strings.Replace(rule, "at: jira", "at: documented", 1), people)
-	o := &office{check: c, t: t, d: desk{
-		name: "documented", approved: "Approved", denied: "Declined", hooked: true, flush: server.Flush, others: []string{"ana", "robot", "bridge"},
-		accounts: func(login string) string { return "acc-" + login },
-		move: func(t testing.TB, who, id, status string) {
-			must(t, server.Move(id, "acc-"+who, status, nil))
-		},
+	move := func(t testing.TB, who, id, status string) { must(t, server.Move(id, "acc-"+who, status, nil)) }
+	key := func(_ testing.TB, id string) string {
+		issue, _ := server.Issue(id)
+		return strings.Join(mark(issue), "")
+	}
+	claim := func(ticket string) string {
+		issue, _ := server.Issue(ticket)
+		return fmt.Sprintf(`{"webhookEvent":"jira:issue_updated","issue":{"id":%q,"key":%q,"fields":{"status":{"name":"Approved"}}}}`, issue.ID, issue.Key)
+	}
+	return desk{
+		name: "documented", approved: "Approved", denied: "Declined", hooked: true, flush: server.Flush, settings: here,
+		documents: []string{strings.Replace(connection, "name: jira\n", "name: documented\n", 1), strings.Replace(rule, "at: jira", "at: documented", 1)},
+		accounts:  func(login string) string { return "acc-" + login },
+		move:      move,
 		comments: func(t *testing.T, id string) string {
-			i, _ := server.Issue(id)
-			return fmt.Sprint(i.Comments)
+			issue, _ := server.Issue(id)
+			return fmt.Sprint(issue.Comments)
 		},
-		edit: func(t testing.TB, who, id string) {
-			must(t, server.Edit(id, "acc-"+who, map[string]any{"summary": "something harmless"}))
+		others: []string{"ana", "alias", "second", "shared", "robot", "stranger", "bridge"},
+		lacks: map[string]string{
+			"program": "the history does not tell programs from the people whose accounts they use",
+			"merge":   "it has no way to merge tickets",
+		},
+		busy: "In Review", history: true, field: "customfield_10042", group: "endpoint-approvers",
+		reopen: func(t testing.TB, who, id string) {
+			if issue, _ := server.Issue(id); issue.Status == "Approved" || issue.Status == "Declined" {
+				move(t, who, id, "Open")
+			}
+		},
+		edit:     func(t testing.TB, who, id, subject string) { edit(t, who, id, map[string]any{"summary": subject}) },
+		describe: func(t testing.TB, who, id string) { edit(t, who, id, map[string]any{"description": "harmless"}) },
+		set: func(t testing.TB, who, id, value string) {
+			edit(t, who, id, map[string]any{"customfield_10042": value})
 		},
 		note: func(t testing.TB, who, id, text string) { must(t, server.CommentAs(id, "acc-"+who, text)) },
 		clone: func(t testing.TB, who, id string) string {
-			key, err := server.Clone(id, "acc-"+who)
+			clone, err := server.Clone(id, "acc-"+who)
 			must(t, err)
-			i, _ := server.Issue(key)
-			return i.ID
+			issue, _ := server.Issue(clone)
+			must(t, server.SetProperty(clone, "drawbridge", map[string]string{"key": strings.TrimPrefix(key(t, id), "drawbridge-")}))
+			return issue.ID
+		},
+		key: key,
+		mark: func(t testing.TB, id, label string) {
+			issue, _ := server.Issue(id)
+			var labels []string
+			var property any
+			if label != "" {
+				labels, property = []string{label}, map[string]string{"key": strings.TrimPrefix(label, "drawbridge-")}
+			}
+			must(t, server.EditLabels(id, "acc-max", labels, mark(issue)))
+			must(t, server.SetProperty(id, "drawbridge", property))
 		},
 		remove: func(t testing.TB, who, id string) { must(t, server.Delete(id, "acc-"+who)) },
-		forge: func(_ testing.TB, ticket string) (body, header string) {
-			return fmt.Sprintf(`{"webhookEvent":"jira:issue_updated","issue":{"id":%q}}`, ticket), "X-Hub-Signature: sha256=" + strings.Repeat("0", 64)
+		elsewhere: func(t testing.TB, id string) {
+			_, err := server.MoveProject(id, "acc-max", "DESK")
+			must(t, err)
 		},
-	}}
-	id, ticket := o.ask(anaAsksForATool)
-	o.d.move(t, "kim", ticket, o.d.approved)
-	o.told(id, ticket, "Approved")
-	id, ticket = o.ask(anaAsksForATool)
-	o.d.move(t, "lee", ticket, o.d.denied)
-	o.told(id, ticket, "Denied")
-	o.attacks()
+		rewrite: func(t testing.TB, id, status string) { must(t, server.Reword(id, status)) },
+		member: func(t testing.TB, who string, in bool) {
+			groups := []string{"jira-users"}
+			if in {
+				groups = append(groups, "endpoint-approvers")
+			}
+			must(t, server.SetGroups("acc-"+who, groups...))
+		},
+		forge: func(_ testing.TB, ticket string) (body, header string) {
+			return claim(ticket), "X-Hub-Signature: sha256=" + strings.Repeat("0", 64)
+		},
+		notice: func(_ testing.TB, ticket string) (body, header string) {
+			return claim(ticket), "X-Hub-Signature: " + signature(jiraWebhook, claim(ticket))
+		},
+	}
 }

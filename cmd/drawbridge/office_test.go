@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -15,35 +14,56 @@ import (
 // office is a desk at work: the bridge opens tickets there by the documents of docs/desks.
 type office struct {
 	*check
-	t *testing.T
-	d desk
+	t     *testing.T
+	d     desk
+	clock *virtual // the bridge's, where a test sets it
 }
 
 // openOffice publishes the documents of a desk.
 func openOffice(t *testing.T, c *check, d desk) *office {
 	t.Helper()
-	docs := slices.Clone(d.docs)
+	docs := d.documents
 	if docs == nil {
 		docs = documented(t, d.name)
 	}
-	every := "watch: {every: 1s}"
-	if d.hooked {
-		every = "watch: {every: 1h}"
+	watch := "watch: {every: 1s}"
+	switch {
+	case d.quiet:
+		watch = "watch: {every: -1s}"
+	case d.hooked:
+		watch = "watch: {every: 1h}"
 	}
+	docs = slices.Clone(docs)
 	for i, text := range docs {
 		text = d.settings.Replace(text)
 		if strings.HasPrefix(text, "kind: Connection") {
 			text, _, _ = strings.Cut(text, "watch:")
-			text += every + "\ndelivery: {timeout: 20s, first: 200ms}\noutbound: {allow_hosts: [127.0.0.1]}\n"
+			text += watch + "\ndelivery: {timeout: 20s, first: 200ms}\noutbound: {allow_hosts: [127.0.0.1]}\n"
 		}
 		docs[i] = text
 	}
 	people := c.published(t, "People", "staff")
-	for _, login := range []string{"kim", "lee", "max"} {
-		people = strings.Replace(people, "jira: [acc-"+login+"]", fmt.Sprintf("jira: [acc-%s], %s: [%q]", login, d.name, d.accounts(login)), 1)
+	for _, login := range []string{"ana", "kim", "lee", "max"} {
+		if listed := d.listed(login); listed != "" {
+			people = strings.Replace(people, "jira: [acc-"+login+"]", "jira: [acc-"+login+"], "+listed, 1)
+		}
 	}
 	c.apply(t, append(docs, people)...)
 	return &office{check: c, t: t, d: d}
+}
+
+// listed are the accounts of a person at the desk as People documents have them, and those of others besides.
+func (d desk) listed(login string, besides ...string) string {
+	var accounts []string
+	for _, who := range append(map[string][]string{"ana": {"ana", "alias"}, "kim": {"kim", "second"}, "lee": {"lee"}, "max": {"max", "shared"}}[login], besides...) {
+		if d.can(who) == "" {
+			accounts = append(accounts, fmt.Sprintf("%q", d.accounts(who)))
+		}
+	}
+	if len(accounts) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s: [%s]", d.name, strings.Join(accounts, ", "))
 }
 
 func (o *office) patiently(f func() error) error {
@@ -122,91 +142,4 @@ func (o *office) quietNow() error {
 		err = fmt.Errorf("%d things are under way", n)
 	}
 	return err
-}
-
-// attacks tries to have a decision posted that nobody with the right made. What a desk cannot do is left out.
-func (o *office) attacks() {
-	t := o.t
-	t.Helper()
-	try := func(name string, can bool, attack func(id, ticket string) (alsoRead []string)) {
-		t.Helper()
-		if !can {
-			return
-		}
-		id, ticket := o.ask(anaAsksForATool)
-		o.read(id, attack(id, ticket)...)
-		if err := o.silent(id); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for _, who := range append([]string{"max"}, o.d.others...) {
-		try(who+" approves", true, func(id, ticket string) []string {
-			o.d.move(t, who, ticket, o.d.approved)
-			return nil
-		})
-	}
-	id, ticket := o.ask(epmstandin.AppRequest{User: `CORP\lee`, ProductName: "Tool"})
-	o.d.move(t, "lee", ticket, o.d.approved)
-	o.read(id)
-	if err := o.silent(id); err != nil {
-		t.Errorf("lee approves what lee asks for: %v", err)
-	}
-	try("an approver says so in a comment", o.d.note != nil, func(id, ticket string) []string {
-		o.d.note(t, "kim", ticket, "status: "+o.d.approved+". Approved by Kim.")
-		return nil
-	})
-	try("somebody edits the ticket, then an approver who saw the edit approves", o.d.edit != nil, func(id, ticket string) []string {
-		o.read(id) // what it says is known by now
-		o.d.edit(t, "max", ticket)
-		o.d.move(t, "kim", ticket, o.d.approved)
-		return nil
-	})
-	try("an approver approves a clone", o.d.clone != nil, func(id, ticket string) []string {
-		clone := o.d.clone(t, "kim", ticket)
-		o.d.move(t, "kim", clone, o.d.approved)
-		return []string{clone}
-	})
-	try("the approver is nobody's account any more", true, func(id, ticket string) []string {
-		from := fmt.Sprintf("%s: [%q]", o.d.name, o.d.accounts("kim"))
-		o.check.edit(t, "People", "staff", from, fmt.Sprintf("%s: [%q]", o.d.name, "was-kim"))
-		o.d.move(t, "kim", ticket, o.d.approved)
-		o.read(id)
-		return nil
-	})
-	o.check.edit(t, "People", "staff", fmt.Sprintf("%s: [%q]", o.d.name, "was-kim"), fmt.Sprintf("%s: [%q]", o.d.name, o.d.accounts("kim")))
-	try("the keys of two tickets are swapped, and one is approved", o.d.swap != nil, func(id, ticket string) []string {
-		_, other := o.ask(anaAsksForATool)
-		o.d.swap(t, ticket, other)
-		o.d.move(t, "kim", ticket, o.d.approved)
-		o.d.move(t, "kim", other, o.d.approved)
-		return nil
-	})
-	try("the ticket is deleted", o.d.remove != nil, func(id, ticket string) []string {
-		o.d.remove(t, "kim", ticket)
-		return nil
-	})
-	try("a forged notice", o.d.forge != nil, func(id, ticket string) []string {
-		body, header := o.d.forge(t, ticket)
-		status, _, _ := o.send1(t, "/in/"+o.d.name, body, "application/json", func(r *http.Request) {
-			if name, value, ok := strings.Cut(header, ": "); ok {
-				r.Header.Set(name, value)
-			}
-		})
-		if status != http.StatusUnauthorized {
-			t.Errorf("a forged notice is answered %d", status)
-		}
-		return nil
-	})
-	o.check.edit(t, "Policy", "endpoint-approvers", "  people: [kim, lee]\n", "  people: [kim, lee]\nquorum: 2\n")
-	try("one of two approves, and is read twice", true, func(id, ticket string) []string {
-		o.d.move(t, "kim", ticket, o.d.approved)
-		o.read(id)
-		return nil
-	})
-	o.check.edit(t, "Policy", "endpoint-approvers", "quorum: 2\n", "")
-
-	// Who may still can.
-	id, ticket = o.ask(anaAsksForATool)
-	o.d.move(t, "kim", ticket, o.d.approved)
-	o.told(id, ticket, "Approved")
 }

@@ -47,7 +47,7 @@ func opsgenie(t *testing.T, c *check, o og.Options, further ...string) (*og.Serv
 			return strings.Join(one.Notes, "\n")
 		},
 		others: []string{"ana", "robot", "program", "caller", "stranger", "bridge"},
-		edit:   func(t testing.TB, who, id string) { must(t, server.Rename(id, opsgeniePeople[who], "something harmless")) },
+		edit:   func(t testing.TB, who, id, subject string) { must(t, server.Rename(id, opsgeniePeople[who], subject)) },
 		note: func(t testing.TB, who, id, text string) {
 			must(t, server.Note(id, opsgeniePeople[who], text))
 			must(t, server.Note(id, opsgeniePeople[who], "Custom action [Approve] executed via web"))

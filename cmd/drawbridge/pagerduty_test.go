@@ -54,7 +54,7 @@ func pagerDuty(t *testing.T, c *check, o pd.Options, further ...string) (*pd.Ser
 			return strings.Join(one.Notes, "\n")
 		},
 		others: []string{"ana", "robot", "program", "stranger", "bridge"},
-		edit:   func(t testing.TB, who, id string) { must(t, server.Rename(id, pagerDutyPeople[who], "something harmless")) },
+		edit:   func(t testing.TB, who, id, subject string) { must(t, server.Rename(id, pagerDutyPeople[who], subject)) },
 		note: func(t testing.TB, who, id, text string) {
 			_, err := server.Note(id, pagerDutyPeople[who], text)
 			must(t, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -15,7 +16,9 @@ const sdpSecret = "a secret that both sides know well"
 var sdpPeople = map[string]sdp.User{
 	"kim": {ID: sdp.Kim, Name: "Kim", Mail: "kim@desk.example"}, "lee": {ID: sdp.Lee, Name: "Lee", Mail: "lee@desk.example"},
 	"max": {ID: sdp.Max, Name: "Max", Mail: "max@desk.example"}, "robot": {ID: sdp.Robot, Name: "System"},
-	"stranger": {ID: sdp.Ana, Name: "Kim", Mail: "kim@elsewhere.example"}, "bridge": {ID: "100000000000000100", Name: "Drawbridge", Mail: "drawbridge@example.com"},
+	"ana": {ID: sdp.Ana, Name: "Ana", Mail: "ana@corp.example"}, "stranger": {ID: "100000000000000201", Name: "Kim", Mail: "kim@elsewhere.example"},
+	"alias": {ID: "100000000000000202", Name: "Ana at home", Mail: "ana@home.example"}, "second": {ID: "100000000000000203", Name: "Kim at home", Mail: "kim@home.example"},
+	"shared": {ID: "100000000000000204", Name: "Kim or Max", Mail: "kim@corp.example"}, "bridge": {ID: "100000000000000100", Name: "Drawbridge", Mail: "drawbridge@example.com"},
 }
 
 // serviceDeskPlus starts a stand-in of one edition that sends its notices to c, and tells what a test can do there.
@@ -23,7 +26,7 @@ var sdpPeople = map[string]sdp.User{
 func serviceDeskPlus(t *testing.T, c *check, o sdp.Options, further ...string) (*sdp.Server, desk) {
 	t.Helper()
 	o.Account = sdpPeople["bridge"]
-	for _, who := range []string{"kim", "lee", "max", "robot", "stranger"} {
+	for _, who := range []string{"kim", "lee", "max", "robot", "stranger", "ana", "alias", "second", "shared"} {
 		o.People = append(o.People, sdpPeople[who])
 	}
 	o.ClientSecret, o.RefreshToken, o.AuthToken = "client-secret-of-the-desk", "refresh-token-of-the-desk", "key-of-the-desk"
@@ -65,9 +68,22 @@ func serviceDeskPlus(t *testing.T, c *check, o sdp.Options, further ...string) (
 			}
 			return b.String()
 		},
-		others: []string{"robot", "stranger", "bridge"},
-		edit: func(t testing.TB, who, id string) {
-			must(t, server.Edit(id, sdpPeople[who].ID, "subject", "something else"))
+		others: []string{"ana", "alias", "second", "shared", "robot", "stranger", "bridge"},
+		lacks: map[string]string{
+			"program":   "the desk does not tell programs from the people whose accounts they use",
+			"group":     "the desk tells no groups of people",
+			"merge":     "nothing is documented of what a merge leaves behind",
+			"elsewhere": "a request does not leave its instance",
+		},
+		field: "udf_sline_301",
+		edit: func(t testing.TB, who, id, subject string) {
+			must(t, server.Edit(id, sdpPeople[who].ID, "subject", subject))
+		},
+		describe: func(t testing.TB, who, id string) {
+			must(t, server.Edit(id, sdpPeople[who].ID, "description", "harmless"))
+		},
+		set: func(t testing.TB, who, id, value string) {
+			must(t, server.Edit(id, sdpPeople[who].ID, "udf_sline_301", value))
 		},
 		note: func(t testing.TB, who, id, text string) { must(t, server.CommentAs(id, sdpPeople[who].ID, text)) },
 		clone: func(t testing.TB, who, id string) string {
@@ -75,17 +91,23 @@ func serviceDeskPlus(t *testing.T, c *check, o sdp.Options, further ...string) (
 			must(t, err)
 			return clone
 		},
-		swap: func(t testing.TB, a, b string) {
-			first, _ := server.Ticket(a)
-			second, _ := server.Ticket(b)
-			for id, key := range map[string]any{a: second.Additional["udf_char1"], b: first.Additional["udf_char1"]} {
-				must(t, server.Edit(id, sdp.Max, "udf_char1", key.(string)))
-			}
+		key: func(_ testing.TB, id string) string {
+			there, _ := server.Ticket(id)
+			return fmt.Sprint(there.Additional["udf_char1"])
 		},
+		mark:   func(t testing.TB, id, key string) { must(t, server.Edit(id, sdp.Max, "udf_char1", key)) },
 		remove: func(t testing.TB, who, id string) { must(t, server.Trash(id, sdpPeople[who].ID)) },
 		forge: func(_ testing.TB, ticket string) (body, header string) {
 			there, _ := server.Ticket(ticket)
 			return `{"event":"request.approved","request_id":"` + there.ID + `"}`, forged
+		},
+		notice: func(_ testing.TB, ticket string) (body, header string) {
+			there, _ := server.Ticket(ticket)
+			body = `{"event":"request.approved","request_id":"` + there.ID + `"}`
+			if onPremises {
+				return body, scriptSigned(sdpSecret, body)
+			}
+			return body, "X-Drawbridge-Token: " + sdpSecret
 		},
 		cut:    func() { server.CutNext("create") },
 		opened: func() int { return len(server.Tickets()) },
@@ -98,13 +120,7 @@ func serviceDeskPlus(t *testing.T, c *check, o sdp.Options, further ...string) (
 func TestServiceDeskPlusDecidesByApprovals(t *testing.T) {
 	t.Parallel()
 	c := start(t, storetest.SQLite)
-	server, d := serviceDeskPlus(t, c, sdp.Options{})
-	d.move = func(t testing.TB, who, id, status string) {
-		must(t, server.Ask(id, sdp.Max, sdpPeople[who].ID))
-		if ticket, _ := server.Ticket(id); ticket.Approval != sdp.Denied { // which is the end of an approval
-			must(t, server.Answer(id, sdpPeople[who].ID, status))
-		}
-	}
+	server, d := serviceDeskPlusWithApprovals(t, c)
 	c.decideAt(t, d)
 	for _, ticket := range server.Tickets() {
 		for _, note := range ticket.Notes {
@@ -120,14 +136,46 @@ func TestServiceDeskPlusDecidesByApprovals(t *testing.T) {
 func TestServiceDeskPlusDecidesByStatuses(t *testing.T) {
 	t.Parallel()
 	c := start(t, storetest.SQLite)
+	c.decideAt(t, serviceDeskPlusByStatuses(t, c))
+}
+
+func serviceDeskPlusByApprovals(t *testing.T, c *check) desk {
+	_, d := serviceDeskPlusWithApprovals(t, c)
+	return d
+}
+
+// serviceDeskPlusWithApprovals decides by approvals, at the cloud.
+func serviceDeskPlusWithApprovals(t *testing.T, c *check) (*sdp.Server, desk) {
+	t.Helper()
+	server, d := serviceDeskPlus(t, c, sdp.Options{})
+	d.noEnds = true
+	d.lacks["reopen"] = "an answer cannot be taken back"
+	d.lacks["busy"] = "an approval is answered at once"
+	d.lacks["history"] = "the cloud has no history"
+	d.lacks["rewrite"] = "an approval shows its answer, and no way to it"
+	d.move = func(t testing.TB, who, id, status string) {
+		must(t, server.Ask(id, sdp.Max, sdpPeople[who].ID))
+		if ticket, _ := server.Ticket(id); ticket.Approval != sdp.Denied { // which is the end of an approval
+			must(t, server.Answer(id, sdpPeople[who].ID, status))
+		}
+	}
+	return server, d
+}
+
+// serviceDeskPlusByStatuses decides by statuses, on-premises and with a history.
+func serviceDeskPlusByStatuses(t *testing.T, c *check) desk {
+	t.Helper()
 	server, d := serviceDeskPlus(t, c, sdp.Options{Edition: sdp.OnPrem, History: "history"},
 		"account: drawbridge@example.com", "account: drawbridge@example.com\n  history: history\n  overlap: 8s",
 		`ticket.fields.approval_status == "Approved"`, `ticket.status == "Approved"`, `ticket.fields.approval_status == "Denied"`, `ticket.status == "Declined"`,
 		"approved: { status: Resolved }", "approved: { status: Approved }", "denied: { status: Closed, fields: { closure_comments: Denied } }", "denied: { status: Declined }")
 	server.DropWebhooks(true)
 	d.hooked, d.approved, d.denied = false, "Approved", "Declined"
+	d.busy, d.history, d.keptOnce = "On Hold", true, true
 	d.move = func(t testing.TB, who, id, status string) { must(t, server.Move(id, sdpPeople[who].ID, status)) }
-	c.decideAt(t, d)
+	d.reopen = func(t testing.TB, who, id string) { d.move(t, who, id, "Open") }
+	d.rewrite = func(_ testing.TB, id, status string) { server.Reword(id, status) }
+	return d
 }
 
 // refusedAtServiceDeskPlus tries what only this desk lets somebody try.

@@ -18,8 +18,10 @@ func serviceNow(t *testing.T, c *check) (*servicenowstandin.Server, string) {
 	server := servicenowstandin.New(servicenowstandin.Options{
 		ClientID: "0123456789abcdef0123456789abcdef", ClientSecret: "client-secret-of-the-desk",
 		Users: []servicenowstandin.User{
-			{Name: "ana", Full: "Ana Example", Mail: "ana@corp.example"}, {Name: "kim", Full: "Kim Example"}, {Name: "lee", Full: "Lee Example"},
-			{Name: "max", Full: "Max Example"}, {Name: "robot", Full: "Robot", Robot: true}, {Name: "stranger", Full: "Kim Example", Mail: "kim@elsewhere.example"},
+			{Name: "ana", Full: "Ana Example", Mail: "ana@corp.example"}, {Name: "kim", Full: "Kim Example", Groups: []string{"approvers"}},
+			{Name: "lee", Full: "Lee Example", Groups: []string{"approvers"}}, {Name: "max", Full: "Max Example"}, {Name: "robot", Full: "Robot", Robot: true},
+			{Name: "stranger", Full: "Kim Example", Mail: "kim@elsewhere.example"}, {Name: "alias", Full: "Ana at home"}, {Name: "second", Full: "Kim at home"},
+			{Name: "shared", Full: "Kim or Max", Mail: "kim@corp.example"},
 		},
 		HookURL: c.urls.bridge + "/in/servicenow", HookSecret: "a secret that both sides know well",
 	})
@@ -49,9 +51,28 @@ func serviceNowDesk(server *servicenowstandin.Server, url string, further ...str
 			ticket, _ := server.Ticket(id)
 			return ticket.Words()
 		},
-		others: []string{"robot", "stranger", "bridge"},
-		edit: func(t testing.TB, who, id string) {
-			must(t, server.Edit(id, who, map[string]string{"short_description": "something harmless"}))
+		others: []string{"ana", "alias", "second", "shared", "robot", "stranger", "bridge"},
+		lacks: map[string]string{
+			"program":   "the history does not tell programs from the people whose accounts they use",
+			"merge":     "it has no way to merge tickets",
+			"elsewhere": "a ticket does not leave its table",
+		},
+		edit: func(t testing.TB, who, id, subject string) {
+			must(t, server.Edit(id, who, map[string]string{"short_description": subject}))
+		},
+		describe: func(t testing.TB, who, id string) {
+			must(t, server.Edit(id, who, map[string]string{"description": "harmless"}))
+		},
+		keptOnce: true, history: true, field: "u_department", group: "approvers",
+		set: func(t testing.TB, who, id, value string) {
+			must(t, server.Edit(id, who, map[string]string{"u_department": value}))
+		},
+		member: func(t testing.TB, who string, in bool) {
+			if in {
+				must(t, server.SetGroups(who, "approvers"))
+			} else {
+				must(t, server.SetGroups(who))
+			}
 		},
 		note: func(t testing.TB, who, id, text string) { must(t, server.CommentAs(id, who, text, true)) },
 		clone: func(t testing.TB, who, id string) string {
@@ -60,11 +81,12 @@ func serviceNowDesk(server *servicenowstandin.Server, url string, further ...str
 			clone, _ := server.Ticket(number)
 			return clone.Table + "/" + clone.ID
 		},
-		swap: func(t testing.TB, a, b string) {
-			one, _ := server.Ticket(a)
-			other, _ := server.Ticket(b)
-			must(t, server.Edit(a, "max", map[string]string{"correlation_id": other.Fields["correlation_id"]}))
-			must(t, server.Edit(b, "max", map[string]string{"correlation_id": one.Fields["correlation_id"]}))
+		key: func(_ testing.TB, id string) string {
+			ticket, _ := server.Ticket(id)
+			return ticket.Fields["correlation_id"]
+		},
+		mark: func(t testing.TB, id, key string) {
+			must(t, server.Edit(id, "max", map[string]string{"correlation_id": key}))
 		},
 		cut:    func() { server.CutNext("create") },
 		opened: func() int { return len(server.Tickets()) },
@@ -73,7 +95,50 @@ func serviceNowDesk(server *servicenowstandin.Server, url string, further ...str
 			ticket, _ := server.Ticket(id)
 			return fmt.Sprintf(`{"table":"incident","sys_id":%q,"approval":"approved"}`, ticket.ID), "X-Drawbridge-Signature: sha256=" + strings.Repeat("A", 43) + "="
 		},
+		notice: func(t testing.TB, id string) (body, header string) {
+			ticket, _ := server.Ticket(id)
+			body = fmt.Sprintf(`{"table":"incident","sys_id":%q,"approval":"approved","event_id":"%s:9"}`, ticket.ID, ticket.ID)
+			req, err := server.Notice(t.Context(), []byte(body))
+			must(t, err)
+			return body, headerLines(req)
+		},
 	}
+}
+
+// serviceNowByApprovals decides by the instance's own approvals.
+func serviceNowByApprovals(t *testing.T, c *check) desk {
+	server, url := serviceNow(t, c)
+	return serviceNowWithApprovals(server, url)
+}
+
+func serviceNowWithApprovals(server *servicenowstandin.Server, url string) desk {
+	d := serviceNowDesk(server, url)
+	d.hooked = true
+	d.lacks["reopen"] = "an answer cannot be taken back"
+	d.lacks["busy"] = "an approval is answered at once"
+	d.lacks["rewrite"] = "an approval shows its answer, and no way to it"
+	d.move = func(t testing.TB, who, id, state string) {
+		must(t, server.Ask(id, "system", serviceNowUser(who)))
+		must(t, server.Answer(id, serviceNowUser(who), serviceNowUser(who), state))
+	}
+	return d
+}
+
+// serviceNowByStates decides by states of the table, found by watching.
+func serviceNowByStates(t *testing.T, c *check) desk {
+	server, url := serviceNow(t, c)
+	server.Drop(true)
+	d := serviceNowDesk(server, url, `ticket.fields.approval == "approved"`, `ticket.status == "Approved"`, `ticket.fields.approval == "rejected"`, `ticket.status == "Declined"`,
+		"approved: { status: Resolved, fields: { close_code: Resolved by request, close_notes: Approved } }", "approved: { status: Approved }",
+		"denied: { status: Resolved, fields: { close_code: Resolved by request, close_notes: Denied } }", "denied: { status: Declined }")
+	d.approved, d.denied, d.busy = "Approved", "Declined", "In Progress"
+	d.move = func(t testing.TB, who, id, status string) { must(t, server.Move(id, serviceNowUser(who), status, nil)) }
+	d.reopen = func(t testing.TB, who, id string) { d.move(t, who, id, "New") }
+	d.rewrite = func(t testing.TB, id, status string) {
+		code := map[string]string{d.approved: "20"}[status]
+		must(t, server.Reword(id, code))
+	}
+	return d
 }
 
 // TestServiceNowDecidesByApprovals goes the whole way by the instance's own approvals: its notices alone bring decisions.
@@ -81,12 +146,7 @@ func TestServiceNowDecidesByApprovals(t *testing.T) {
 	t.Parallel()
 	c := start(t, storetest.SQLite)
 	server, url := serviceNow(t, c)
-	d := serviceNowDesk(server, url)
-	d.hooked = true
-	d.move = func(t testing.TB, who, id, state string) {
-		must(t, server.Ask(id, "system", serviceNowUser(who)))
-		must(t, server.Answer(id, serviceNowUser(who), serviceNowUser(who), state))
-	}
+	d := serviceNowWithApprovals(server, url)
 	c.decideAt(t, d)
 	for _, ticket := range server.Tickets() {
 		for _, note := range ticket.Notes {
@@ -102,14 +162,7 @@ func TestServiceNowDecidesByApprovals(t *testing.T) {
 func TestServiceNowDecidesByStates(t *testing.T) {
 	t.Parallel()
 	c := start(t, storetest.SQLite)
-	server, url := serviceNow(t, c)
-	server.Drop(true)
-	d := serviceNowDesk(server, url, `ticket.fields.approval == "approved"`, `ticket.status == "Approved"`, `ticket.fields.approval == "rejected"`, `ticket.status == "Declined"`,
-		"approved: { status: Resolved, fields: { close_code: Resolved by request, close_notes: Approved } }", "approved: { status: Approved }",
-		"denied: { status: Resolved, fields: { close_code: Resolved by request, close_notes: Denied } }", "denied: { status: Declined }")
-	d.approved, d.denied = "Approved", "Declined"
-	d.move = func(t testing.TB, who, id, status string) { must(t, server.Move(id, serviceNowUser(who), status, nil)) }
-	c.decideAt(t, d)
+	c.decideAt(t, serviceNowByStates(t, c))
 }
 
 // refusedAtServiceNow tries what only ServiceNow's approvals allow to get a decision posted that nobody with the right to

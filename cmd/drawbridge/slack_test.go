@@ -35,7 +35,7 @@ func slack(t *testing.T, c *check, now ...func() time.Time) (*slackstandin.Serve
 	listen := httptest.NewServer(server)
 	t.Cleanup(listen.Close)
 	return server, desk{
-		name: "slack", docs: chat(t, "Slack"), hooked: true, approved: "approve", denied: "deny",
+		name: "slack", documents: chat(t, "Slack"), hooked: true, approved: "approve", denied: "deny",
 		settings: strings.NewReplacer("team: T0EXAMPLE", "team: T0CORP\n  app: A0BRIDGE\n  base_url: "+listen.URL, "C0EXAMPLE", "C0SEC",
 			"{env: DRAWBRIDGE_SECRET_SLACK_TOKEN}", value(slackToken), "{env: DRAWBRIDGE_SECRET_SLACK_SIGNING}", value(slackSigning)),
 		accounts: func(login string) string { return slackPeople[login].ID },

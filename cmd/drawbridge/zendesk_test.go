@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors/zendesk/zendeskstandin"
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
@@ -13,20 +15,25 @@ import (
 const (
 	zendeskClient  = "client-secret-of-the-desk"
 	zendeskWebhook = "webhook-secret-of-the-desk"
+
+	zendeskApprovers = 43 // a group
 )
 
 // zendeskPeople are the numbers of those the tests speak of; stranger bears Kim's name, and her address without
 // having proved it.
-var zendeskPeople = map[string]int64{"kim": 101, "lee": 102, "max": 103, "ana": 104, "stranger": 105, "bridge": zendeskstandin.Bridge}
+var zendeskPeople = map[string]int64{"kim": 101, "lee": 102, "max": 103, "ana": 104, "stranger": 105, "alias": 106, "second": 107, "shared": 108, "bridge": zendeskstandin.Bridge}
 
 // zendesk starts a stand-in and gives the desk of docs/desks, with further replacements in its documents.
 func zendesk(t *testing.T, o zendeskstandin.Options, further ...string) (*zendeskstandin.Server, desk) {
 	t.Helper()
 	o.ClientSecret = zendeskClient
 	o.People = []zendeskstandin.Account{
-		{ID: 101, Name: "Kim", Mail: "kim@desk.example", Role: "agent"}, {ID: 102, Name: "Lee", Mail: "lee@desk.example", Role: "agent"},
+		{ID: 101, Name: "Kim", Mail: "kim@desk.example", Role: "agent", Groups: []int64{zendeskApprovers}},
+		{ID: 102, Name: "Lee", Mail: "lee@desk.example", Role: "agent", Groups: []int64{zendeskApprovers}},
 		{ID: 103, Name: "Max", Mail: "max@desk.example", Role: "agent"}, {ID: 104, Name: "Ana", Mail: "ana@corp.example", Role: "agent"},
 		{ID: 105, Name: "Kim Okafor", Mail: "kim@corp.example", Role: "agent", Unverified: true},
+		{ID: 106, Name: "Ana at home", Mail: "ana@desk.example", Role: "agent"}, {ID: 107, Name: "Kim at home", Mail: "kim@home.example", Role: "agent"},
+		{ID: 108, Name: "Kim or Max", Mail: "kim@corp.example", Role: "agent"},
 	}
 	server := zendeskstandin.New(o)
 	listen := httptest.NewServer(server)
@@ -56,9 +63,27 @@ func zendesk(t *testing.T, o zendeskstandin.Options, further ...string) (*zendes
 			}
 			return b.String()
 		},
-		others: []string{"ana", "robot", "program", "stranger", "bridge"},
-		edit: func(t testing.TB, who, id string) {
-			must(t, server.Edit(id, zendeskPeople[who], map[string]any{"subject": "something harmless"}))
+		others: []string{"ana", "alias", "second", "shared", "robot", "program", "stranger", "bridge"},
+		lacks: map[string]string{
+			"describe":  "the first comment of a ticket cannot be edited",
+			"elsewhere": "a ticket that goes to another group is still the same to everybody",
+		},
+		busy: "In review", history: true, keptOnce: true, field: "360002", group: "Approvers",
+		reopen: func(t testing.TB, who, id string) { must(t, server.Move(id, zendeskPeople[who], "Open")) },
+		edit: func(t testing.TB, who, id, subject string) {
+			must(t, server.Edit(id, zendeskPeople[who], map[string]any{"subject": subject}))
+		},
+		set: func(t testing.TB, who, id, value string) {
+			must(t, server.Edit(id, zendeskPeople[who], map[string]any{"360002": value}))
+		},
+		merge:   func(t testing.TB, id, into string) { must(t, server.Merge(id, into, zendeskPeople["max"])) },
+		rewrite: func(t testing.TB, id, status string) { must(t, server.Reword(id, status)) },
+		member: func(_ testing.TB, who string, in bool) {
+			if in {
+				server.SetGroups(zendeskPeople[who], zendeskApprovers)
+			} else {
+				server.SetGroups(zendeskPeople[who])
+			}
 		},
 		note: func(t testing.TB, who, id, text string) {
 			must(t, server.CommentAs(id, zendeskPeople[who], text, true))
@@ -66,12 +91,23 @@ func zendesk(t *testing.T, o zendeskstandin.Options, further ...string) (*zendes
 		clone: func(_ testing.TB, who, id string) string {
 			return server.Clone(id, zendeskPeople[who], zendeskstandin.Bridge)
 		},
-		swap:   func(_ testing.TB, a, b string) { server.SwapKeys(a, b) },
+		key: func(_ testing.TB, id string) string {
+			ticket, _ := server.Ticket(id)
+			return ticket.External
+		},
+		mark: func(t testing.TB, id, key string) {
+			must(t, server.Edit(id, zendeskPeople["max"], map[string]any{"external_id": key}))
+		},
 		remove: func(t testing.TB, who, id string) { must(t, server.Delete(id, zendeskPeople[who])) },
 		cut:    func() { server.Faults.CutNext("create") },
 		opened: func() int { return len(server.Tickets()) },
 		forge: func(_ testing.TB, ticket string) (body, header string) {
 			return fmt.Sprintf(`{"ticket":%q}`, ticket), "X-Zendesk-Webhook-Signature: " + strings.Repeat("A", 43) + "="
+		},
+		notice: func(_ testing.TB, ticket string) (body, header string) {
+			body = fmt.Sprintf(`{"ticket":%q}`, ticket)
+			stamp := time.Now().UTC().Format(time.RFC3339)
+			return body, "X-Zendesk-Webhook-Signature-Timestamp: " + stamp + "\nX-Zendesk-Webhook-Signature: " + zendeskstandin.Sign(zendeskWebhook, stamp, []byte(body))
 		},
 	}
 }
@@ -118,11 +154,23 @@ func TestZendeskDecidesByWatching(t *testing.T) {
 	start(t, storetest.SQLite).decideAt(t, d)
 }
 
+// zendeskByStatuses decides by custom statuses.
+func zendeskByStatuses(t *testing.T, _ *check) desk {
+	_, d := zendesk(t, zendeskstandin.Options{})
+	return d
+}
+
 // TestZendeskDecidesByApprovals goes the whole way by the account's own approval requests.
 func TestZendeskDecidesByApprovals(t *testing.T) {
 	t.Parallel()
+	c := start(t, storetest.SQLite)
+	c.decideAt(t, zendeskByApprovals(t, c))
+}
+
+// zendeskByApprovals decides by the account's own approval requests.
+func zendeskByApprovals(t *testing.T, _ *check) desk {
 	server, d := zendesk(t, zendeskstandin.Options{Approvals: true}, "  groups:", "  approvals: {workflow: 01JJWORKFLOW}\n  index_lag: 1s\n  groups:")
-	people := map[string]int64{"robot": -1, "program": 106}
+	people := map[string]int64{"robot": -1}
 	for who, id := range zendeskPeople {
 		people[who] = id
 	}
@@ -131,8 +179,13 @@ func TestZendeskDecidesByApprovals(t *testing.T) {
 		request := server.Ask(id, people[who])
 		must(t, server.Answer(request, people[who], answers[status]))
 	}
-	d.edit, d.clone = nil, nil
-	start(t, storetest.SQLite).decideAt(t, d)
+	d.apart, d.reopen, d.busy, d.rewrite = true, nil, "", nil
+	d.others = slices.DeleteFunc(d.others, func(who string) bool { return who == "program" })
+	d.lacks["program"] = "an answer does not show whether a person or a program gave it"
+	d.lacks["reopen"] = "an answer cannot be taken back"
+	d.lacks["busy"] = "an approval is answered at once"
+	d.lacks["rewrite"] = "an approval shows its answer, and no way to it"
+	return d
 }
 
 // TestACreateAtZendeskWhoseAnswerIsLost leaves one ticket a request.

@@ -72,6 +72,7 @@ func StartRedmine(t testing.TB, script string, accounts int) *Redmine {
 			r.Without[strings.TrimPrefix(login, "without")] = Account{Login: login, Token: key}
 		case strings.HasPrefix(login, "bridge"):
 			r.accounts = append(r.accounts, Account{Login: login, Token: key})
+			r.people[login] = Person{ID: id, Key: key}
 		case login == "guest":
 			r.NoRights = Account{Login: login, Token: key}
 		case login == "admin":
@@ -131,7 +132,63 @@ func (r *Redmine) Move(t testing.TB, who, id, status string) {
 	}
 }
 
-// Act is a call of a person's to the interface, in JSON; it returns the answer. "admin" may do everything.
+// Field is the number of a custom field.
+func (r *Redmine) Field(t testing.TB, name string) int {
+	t.Helper()
+	var all struct {
+		Fields []struct {
+			ID   int
+			Name string
+		} `json:"custom_fields"`
+	}
+	if err := json.Unmarshal([]byte(r.Act(t, "admin", http.MethodGet, "custom_fields.json", nil)), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all.Fields {
+		if f.Name == name {
+			return f.ID
+		}
+	}
+	t.Fatalf("there is no custom field %s", name)
+	return 0
+}
+
+// SetApprover makes a person Approver in the project access, or Mover.
+func (r *Redmine) SetApprover(t testing.TB, who string, approver bool) {
+	t.Helper()
+	role := "Mover"
+	if approver {
+		role = "Approver"
+	}
+	var roles struct {
+		Roles []struct {
+			ID   int
+			Name string
+		}
+	}
+	var members struct {
+		Memberships []struct {
+			ID   int
+			User struct{ ID int }
+		}
+	}
+	for path, into := range map[string]any{"roles.json": &roles, "projects/access/memberships.json?limit=100": &members} {
+		if err := json.Unmarshal([]byte(r.Act(t, "admin", http.MethodGet, path, nil)), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range members.Memberships {
+		for _, one := range roles.Roles {
+			if fmt.Sprint(m.User.ID) == r.people[who].ID && one.Name == role {
+				r.Act(t, "admin", http.MethodPut, fmt.Sprintf("memberships/%d.json", m.ID), map[string]any{"membership": map[string]any{"role_ids": []int{one.ID}}})
+				return
+			}
+		}
+	}
+	t.Fatalf("%s is no member of the project", who)
+}
+
+// Act is a call of a person's or an account's to the interface, in JSON; it returns the answer. "admin" may do everything.
 func (r *Redmine) Act(t testing.TB, who, method, path string, body any) string {
 	t.Helper()
 	text, err := json.Marshal(body)
@@ -191,6 +248,7 @@ ActiveRecord::Base.transaction do
   person.call('kim', 'Kim', [project, plain], approver)
   person.call('lee', 'Lee', [project], approver)
   person.call('max', 'Max', [project], mover)
+  { 'ana' => 'Ana', 'alias' => 'Alias', 'second' => 'Second', 'stranger' => 'Kim' }.each { |login, first| person.call(login, first, [project], mover) }
   person.call('guest', 'Guest', [project], guest)
   work.each do |lacking|
     person.call("without#{lacking}", 'Bridge', [project], Role.create!(:name => "Without #{lacking}", :permissions => work - [lacking]))

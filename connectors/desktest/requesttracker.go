@@ -14,7 +14,7 @@ import (
 )
 
 // RequestTracker is a Request Tracker at work. It has the queue Access, whose tickets go from new to approved or
-// declined, and the users Kim, Lee and Max, who may move them; Kim and Lee are in the group approvers. The queue Plain
+// declined, and the users Kim, Lee, Max and others, who may move them; Kim and Lee are in the group approvers. The queue Plain
 // lacks the custom field for our key.
 type RequestTracker struct {
 	URL      string
@@ -25,7 +25,8 @@ type RequestTracker struct {
 	hook     *httptest.Server
 	sink     sinks
 	mu       sync.Mutex
-	accounts []Account // not yet given away
+	accounts []Account         // not yet given away
+	tokens   map[string]string // by login
 }
 
 // Account is one to work with.
@@ -41,7 +42,7 @@ func StartRequestTracker(t testing.TB, script string, accounts int) *RequestTrac
 	t.Helper()
 	need(t, "request-tracker", rtHome+"/libexec/rt-server", "/usr/sbin/rt-setup-database-5", rtHome+"/lib/RT/REST2.pm")
 	dir := folder(t, "rt")
-	r := &RequestTracker{Secret: "secret-of-the-desk-script", Without: map[string]Account{}}
+	r := &RequestTracker{Secret: "secret-of-the-desk-script", Without: map[string]Account{}, tokens: map[string]string{}}
 	r.hook = httptest.NewServer(&r.sink)
 	t.Cleanup(r.hook.Close)
 	port := freePort(t)
@@ -59,6 +60,7 @@ func StartRequestTracker(t testing.TB, script string, accounts int) *RequestTrac
 	for _, line := range strings.Fields(perl(rtUsers, "users.pl", fmt.Sprint(accounts), rtPassword)) {
 		login, token, _ := strings.Cut(line, ":")
 		account := Account{Login: login, Token: token}
+		r.tokens[login] = token
 		if right, lacks := strings.CutPrefix(login, "without"); lacks {
 			r.Without[right] = account
 		} else {
@@ -99,7 +101,7 @@ func (r *RequestTracker) Move(t testing.TB, who, id, status string) {
 	}
 }
 
-// Act is a call of a person's to the interface, in JSON; it returns the answer. "root" may do everything.
+// Act is a call of a person's or an account's to the interface, in JSON; it returns the answer. "root" may do everything.
 func (r *RequestTracker) Act(t testing.TB, who, method, path string, body any) string {
 	t.Helper()
 	text, err := json.Marshal(body)
@@ -110,7 +112,11 @@ func (r *RequestTracker) Act(t testing.TB, who, method, path string, body any) s
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.SetBasicAuth(who, rtPassword)
+	if token := r.tokens[who]; token != "" {
+		req.Header.Set("Authorization", "token "+token)
+	} else {
+		req.SetBasicAuth(who, rtPassword)
+	}
 	return exchange(t, req)
 }
 
@@ -187,10 +193,10 @@ sub user {
     made($user->Create(Name => $login, RealName => $real, EmailAddress => "$login\@example.test", Privileged => 1, %more));
     return $user;
 }
-for my $login ('kim', 'lee', 'max') {
-    my $user = user($login, ucfirst($login) . ' Example', Password => $password);
+for my $login ('kim', 'lee', 'max', 'ana', 'alias', 'second', 'stranger') {
+    my $user = user($login, ($login eq 'stranger' ? 'Kim' : ucfirst($login)) . ' Example', Password => $password);
     made($groups{movers}->AddMember($user->Id));
-    made($groups{approvers}->AddMember($user->Id)) if $login ne 'max';
+    made($groups{approvers}->AddMember($user->Id)) if $login eq 'kim' or $login eq 'lee';
 }
 my $root = RT::User->new($system); $root->Load('root'); made($root->SetPassword($password));
 sub account {

@@ -38,6 +38,17 @@ func (s *Server) Account(login string) int64 {
 	return 0
 }
 
+// SetGroups puts an agent into these groups and no others.
+func (s *Server) SetGroups(account int64, groups ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, a := range s.opts.Accounts {
+		if a.ID == account {
+			s.opts.Accounts[i].Groups = groups
+		}
+	}
+}
+
 // Move brings a ticket to a status. The site keeps nobody's name for it.
 func (s *Server) Move(id, status string) error {
 	return s.act(id, func(r *record) error {
@@ -51,7 +62,7 @@ func (s *Server) Move(id, status string) error {
 	})
 }
 
-// Edit changes the subject, the description or a custom field.
+// Edit changes the subject, the description, a field of the catalog item or a custom field.
 func (s *Server) Edit(id, field string, value any) error {
 	return s.act(id, func(r *record) error {
 		switch field {
@@ -60,7 +71,11 @@ func (s *Server) Edit(id, field string, value any) error {
 		case "description":
 			r.description = fmt.Sprint(value)
 		default:
-			r.custom[field] = value
+			if _, ofItem := r.item[field]; ofItem {
+				r.item[field] = value
+			} else {
+				r.custom[field] = value
+			}
 		}
 		return nil
 	})

@@ -266,3 +266,22 @@ func (s *Server) Reword(name, state string) error {
 	}
 	return err
 }
+
+// SetGroups puts somebody into these groups and no others.
+func (s *Server) SetGroups(name string, groups ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, err := s.user(name)
+	if err != nil {
+		return err
+	}
+	s.rows["sys_user_grmember"] = slices.DeleteFunc(s.rows["sys_user_grmember"], func(one row) bool { return one["user"] == u["sys_id"] })
+	for _, group := range groups {
+		at := slices.IndexFunc(s.rows["sys_user_group"], func(one row) bool { return one["name"] == group })
+		if at < 0 {
+			return fmt.Errorf("there is no group %s", group)
+		}
+		s.add("sys_user_grmember", "admin", row{"user": u["sys_id"], "group": s.rows["sys_user_group"][at]["sys_id"]})
+	}
+	return nil
+}

@@ -91,12 +91,6 @@ func crowd(o *worldOptions) {
 	}
 }
 
-// edit1 is edit for a scene.
-func (h *scene) edit1(kind, name, old, with string) {
-	h.t.Helper()
-	h.check.edit(h.t, kind, name, old, with)
-}
-
 const (
 	approvedStatus = "Approved"
 	declinedStatus = "Declined"

@@ -232,26 +232,38 @@ func (c *Config) item(s *sink) {
 	s.item = compiled
 }
 
-// Example is the least an operator writes.
+// Example is the least an operator writes, and in comments what there is besides.
 func (c *Config) Example() string {
-	var b strings.Builder
+	var least, besides strings.Builder
 	proof, _ := New(c.preset).pick(&sink{params: New(c.preset).values()})
 	for _, p := range c.preset.doc.Params {
-		if !p.Required && (p.Name != proof.Secret || p.Name == "") {
-			continue
+		line := p.Name + ": " + c.preset.example(p)
+		if p.Help != "" {
+			line += " # " + p.Help
 		}
-		switch {
-		case p.Type == "secret":
-			fmt.Fprintf(&b, "%s: {env: DRAWBRIDGE_SECRET_%s_%s}\n", p.Name, constant(c.preset.doc.Preset), constant(p.Name))
-		case p.Default != nil:
-			fmt.Fprintf(&b, "%s: %v\n", p.Name, p.Default)
-		case p.Type == "enum":
-			fmt.Fprintf(&b, "%s: %s\n", p.Name, sortedKeys(p.Enum)[0])
-		default:
-			fmt.Fprintf(&b, "%s: %s\n", p.Name, p.Example)
+		if p.Required || p.Name == proof.Secret {
+			fmt.Fprintln(&least, line)
+		} else {
+			fmt.Fprintln(&besides, "# "+line)
 		}
 	}
-	return b.String()
+	return least.String() + besides.String()
+}
+
+// example is a value of a param as it is written.
+func (p *Preset) example(one Param) string {
+	switch {
+	case one.Type == "secret":
+		return fmt.Sprintf("{env: DRAWBRIDGE_SECRET_%s_%s}", constant(p.doc.Preset), constant(one.Name))
+	case one.Default != nil:
+		return fmt.Sprint(one.Default)
+	case one.Type == "enum":
+		return sortedKeys(one.Enum)[0]
+	case one.Example == "":
+		return "..."
+	default:
+		return one.Example
+	}
 }
 
 func constant(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }

@@ -188,8 +188,7 @@ type Ping struct {
 	Success []Answer `yaml:"success"`
 }
 
-// Test is an event to try the preset with, and the settings of a connection for it.
+// Test are the settings of a connection to try the preset with.
 type Test struct {
 	Settings map[string]any `yaml:"settings"`
-	Event    map[string]any `yaml:"event"`
 }

@@ -139,7 +139,7 @@ var hostText = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])
 
 // value reads a value of the param.
 func (p Param) value(raw any) (any, error) {
-	text, scalar := asText(raw)
+	text, scalar := connectors.ScalarText(raw)
 	switch p.Type {
 	case "enum":
 		if value, known := p.Enum[text]; scalar && known {

@@ -240,13 +240,11 @@ func head(text string, room int) (start, rest string) {
 
 // encode writes JSON without escaping what only HTML needs.
 func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
+	text, err := connectors.PlainJSON(v)
+	if err != nil {
 		return nil, errors.New("the record cannot be written as JSON")
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return text, nil
 }
 
 // frame puts records together to the body of a request.

@@ -2,7 +2,6 @@ package preset
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 )
@@ -96,29 +95,4 @@ func (p jsonPath) put(v, value any) (out any, ok bool) {
 		return copied, true
 	}
 	return v, false
-}
-
-// asText is how values are compared and written into texts: a scalar as JSON without quotes, nothing as the empty text.
-func asText(v any) (string, bool) {
-	switch v := v.(type) {
-	case nil:
-		return "", true
-	case string:
-		return v, true
-	case bool:
-		return strconv.FormatBool(v), true
-	case float64:
-		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-			return strconv.FormatInt(int64(v), 10), true
-		}
-		return strconv.FormatFloat(v, 'g', -1, 64), true
-	case int:
-		return strconv.Itoa(v), true
-	case int64:
-		return strconv.FormatInt(v, 10), true
-	case uint64:
-		return strconv.FormatUint(v, 10), true
-	default:
-		return "", false
-	}
 }

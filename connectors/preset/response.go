@@ -95,9 +95,9 @@ func (t test) holds(r *reply) bool {
 
 // among compares as text: a 1 in JSON is the 1 of a preset however either is written.
 func among(v any, list []any) bool {
-	text, ok := asText(v)
+	text, ok := connectors.ScalarText(v)
 	return ok && slices.ContainsFunc(list, func(one any) bool {
-		want, ok := asText(one)
+		want, ok := connectors.ScalarText(one)
 		return ok && want == text && (v == nil) == (one == nil)
 	})
 }
@@ -178,7 +178,7 @@ func (w *worded) Unwrap() error { return w.err }
 func (p *Preset) said(r *reply) string {
 	for _, at := range p.errors {
 		v, _ := at.find(r.json())
-		if text, ok := asText(v); ok && strings.TrimSpace(text) != "" {
+		if text, ok := connectors.ScalarText(v); ok && strings.TrimSpace(text) != "" {
 			return connectors.Clean(r.hide(text), 300)
 		}
 	}

@@ -167,7 +167,7 @@ func (s *sink) do(ctx context.Context, call connectors.Call) (*reply, error) {
 // none tells whether an answer of partial success says that nothing was taken, so that halves would say the same.
 func (s *sink) none(ctx context.Context, r *reply, sent int) bool {
 	count := func(v any, err error) int {
-		n, ok := asText(v)
+		n, ok := connectors.ScalarText(v)
 		if err != nil || !ok {
 			return -1
 		}
@@ -187,7 +187,7 @@ func (s *sink) id(r *reply) string {
 		return ""
 	}
 	v, _ := s.preset.id.find(r.json())
-	text, _ := asText(v)
+	text, _ := connectors.ScalarText(v)
 	return connectors.Clean(r.hide(text), 200)
 }
 

@@ -2,7 +2,6 @@ package syslog
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -57,13 +56,11 @@ func content(r *connectors.Record) ([]byte, error) {
 		with[key] = value
 	}
 	with["event_id"] = r.EventID
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(with); err != nil {
+	body, err := connectors.PlainJSON(with)
+	if err != nil {
 		return nil, errors.New("the record cannot be written as JSON")
 	}
-	return bytes.TrimSpace(b.Bytes()), nil
+	return body, nil
 }
 
 func text(event map[string]any, key string) string {

@@ -192,7 +192,7 @@ func (d DataField) convert(v any, times timeFormat) (any, bool) {
 	var ok bool
 	switch d.Type {
 	case "text":
-		return scalarText(v)
+		return connectors.ScalarText(v)
 	case "number":
 		switch v.(type) {
 		case float64, int:

@@ -56,7 +56,7 @@ func (x *exchange) call(ctx context.Context, in map[string]any) (connectors.Call
 	}
 	headers, _ := parts["headers"].(map[string]any)
 	for name, value := range headers {
-		text, ok := scalarText(value)
+		text, ok := connectors.ScalarText(value)
 		if !ok || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			return call, x.fault(fmt.Errorf("header %s is not a text on one line", name))
 		}
@@ -67,11 +67,7 @@ func (x *exchange) call(ctx context.Context, in map[string]any) (connectors.Call
 
 func (x *exchange) encode(body any) ([]byte, error) {
 	if !x.form {
-		var b bytes.Buffer
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		err := e.Encode(body)
-		return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+		return connectors.PlainJSON(body)
 	}
 	fields, ok := body.(map[string]any)
 	if !ok {
@@ -79,7 +75,7 @@ func (x *exchange) encode(body any) ([]byte, error) {
 	}
 	form := url.Values{}
 	for name, value := range fields {
-		text, ok := scalarText(value)
+		text, ok := connectors.ScalarText(value)
 		if !ok {
 			return nil, fmt.Errorf("field %s of the form is not a text", name)
 		}

@@ -18,7 +18,7 @@ type values map[string]any
 
 // text returns a text; numbers, true and false are written out. What is absent, null or blank is the empty text.
 func (v values) text(name string) (string, error) {
-	text, ok := scalarText(v[name])
+	text, ok := connectors.ScalarText(v[name])
 	if !ok {
 		return "", malformed("%s is a list or an object, not a text", name)
 	}
@@ -101,24 +101,6 @@ func (v values) address(name string) (string, error) {
 	return text, nil
 }
 
-// scalarText is the text of a value that is neither list nor object; nothing is the empty text.
-func scalarText(v any) (string, bool) {
-	switch v := v.(type) {
-	case nil:
-		return "", true
-	case string:
-		return v, true
-	case bool:
-		return strconv.FormatBool(v), true
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64), true
-	case int:
-		return strconv.Itoa(v), true
-	default:
-		return "", false
-	}
-}
-
 // timeFormat is how a sender writes times.
 type timeFormat string
 
@@ -139,7 +121,7 @@ func (f timeFormat) parse(v any) (time.Time, bool) {
 		at, err := time.Parse(time.RFC3339, strings.ToUpper(text))
 		return at.UTC(), ok && err == nil && writable(at)
 	}
-	text, ok := scalarText(v)
+	text, ok := connectors.ScalarText(v)
 	n, err := strconv.ParseFloat(text, 64)
 	if f == unix {
 		n *= 1000

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors/preset"
+	"github.com/drawbridge-itsm/drawbridge/connectors/preset/presetstandin"
 	"github.com/drawbridge-itsm/drawbridge/gateway"
 	"github.com/drawbridge-itsm/drawbridge/mapping/starter"
 )
@@ -72,4 +74,65 @@ func TestStarterRulesForSinks(t *testing.T) {
 		p.write("docs/"+name+"-connection.yaml", fmt.Sprintf("kind: Connection\nname: %s\nconnector: %s\nsettings:\n%s", name, connector, indent(examples[connector], "  ")))
 	}
 	p.fine("check", "docs")
+}
+
+// Records reach a sink through the whole program: a rule's, and those the preset makes, to a preset of a directory too.
+func TestRecordsReachTheirSinks(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	p.starterFolder()
+	p.write("presets/logz-two.yaml", strings.Replace(presetText(t, "logzio"), "preset: logzio", "preset: logz-two", 1))
+	sinks := map[string]*presetstandin.Standin{}
+	for _, name := range []string{"logzio", "logz-two", "pagerduty-events"} {
+		stand := presetstandin.New(strings.Replace(name, "z-two", "zio", 1), "topsecret-key")
+		server := httptest.NewServer(stand)
+		t.Cleanup(server.Close)
+		secret := map[bool]string{true: "routing_key", false: "token"}[name == "pagerduty-events"]
+		record := map[bool]string{true: ", record: { message: \"${event.reason}\" }", false: ""}[name == "logzio"]
+		p.write("docs/"+name+".yaml", fmt.Sprintf(`kind: Connection
+name: %[1]s
+connector: %[1]s
+settings: { address: %[2]q, %[3]s: { value: topsecret-key } }
+outbound: { allow_hosts: [127.0.0.1] }
+---
+kind: Rule
+name: to-%[1]s
+on: epm
+when: event.kind == "access.requested"
+send: { at: %[1]s%[4]s }
+`, name, server.URL, secret, record))
+		sinks[name] = stand
+	}
+	p.env = append(p.env, "DRAWBRIDGE_PRESETS=presets")
+	p.fine("migrate")
+	p.fine("apply", "-y", "-f", "docs")
+	s := p.serve()
+	s.post(`{"EventType":"URM_Native_Ticket_Created","RequestId":"r-1","TenantId":"t-100","User":"CORP\\ana","Reason":"say \"please\""}`)
+	must(t, eventually(t.Context(), func() error {
+		for name, stand := range sinks {
+			if len(stand.Records()) != 1 {
+				return fmt.Errorf("%s has %d records:\n%s\n%s", name, len(stand.Records()), stand.Requests(), s.log)
+			}
+		}
+		return nil
+	}))
+	ruled := sinks["logzio"].Records()[0].(map[string]any)
+	made := sinks["logz-two"].Records()[0].(map[string]any)
+	if ruled["message"] != `say "please"` || ruled["event_id"] == nil || ruled["event_id"] != made["event_id"] || made["request_id"] != "r-1" {
+		t.Errorf("got %v and %v", ruled, made)
+	}
+	if doctor := p.run("doctor", "logz-two").out; !strings.Contains(doctor, "it does not show that records would be taken") || !strings.Contains(doctor, "unverified: ") {
+		t.Errorf("doctor says\n%s", doctor)
+	}
+	if log := s.log.String(); strings.Contains(log, "topsecret-key") {
+		t.Errorf("the log holds a credential:\n%s", log)
+	}
+	s.stop()
+}
+
+func presetText(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../connectors/preset/presets/" + name + ".yaml")
+	must(t, err)
+	return string(text)
 }

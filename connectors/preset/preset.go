@@ -135,10 +135,17 @@ func (s *sink) aside(method, path string, query [][2]string) connectors.Call {
 // Unverified lists what rests on no documented fact.
 func (s *sink) Unverified() []string { return s.preset.doc.Unverified }
 
-// Notices tells of the end of what the vendor offers, of what a success does not say, and of what a ping does not.
+// confidences say how far a preset rests on what its vendor documents.
+var confidences = map[string]string{
+	"documented": "all of it is documented by the vendor",
+	"partly":     "it is documented by the vendor, but for what is listed as unverified",
+	"inferred":   "it was learned from other clients of the vendor, which documents little of it",
+}
+
+// Notices tells how far the preset is documented, of the end of what the vendor offers, of what a success does not say, and of what a ping does not.
 func (s *sink) Notices() []string {
 	d := s.preset.doc
-	var list []string
+	list := []string{confidences[d.Confidence]}
 	if text := d.Lifecycle.text(); text != "" {
 		list = append(list, text)
 	}

@@ -81,6 +81,7 @@ func (c *connector) Unverified() []string {
 		"opened by us: that the log of an incident opened through the interface begins with an entry of the user named in From",
 		fmt.Sprintf("automation_via %v: through which channel the log shows what a program does with a key in a user's name; a key of the account may name any user", c.conf.AutomationVia),
 		"custom fields: how the log writes old and new values; where it does not, who set a value is not known and nothing is decided",
+		"watching: that the account's log tells of custom fields as an incident's log does; open incidents are looked at one by one as well",
 		"status: how the log shows that a resolved incident was opened again",
 		fmt.Sprintf("limits: the length of a title (%d characters), of details and of a note (%d) are not documented", maxTitle, c.conf.NoteLimit),
 		"description: an incident's details are not told with it and cannot be changed; that somebody edited them is not noticed",

@@ -217,6 +217,11 @@ func (s *Server) routes() {
 
 // page answers one page of a list.
 func page(r request, member string, items []map[string]any) answer {
+	return pageOf(r, member, items, func(item map[string]any) map[string]any { return item })
+}
+
+// pageOf answers one page of a list, of which only that page is written.
+func pageOf[T any](r request, member string, items []T, view func(T) map[string]any) answer {
 	limit, offset := 25, 0
 	for name, into := range map[string]*int{"limit": &limit, "offset": &offset} {
 		if text := r.URL.Query().Get(name); text != "" {
@@ -233,7 +238,10 @@ func page(r request, member string, items []map[string]any) answer {
 	}
 	start := min(offset, len(items))
 	end := min(start+limit, len(items))
-	shown := append([]map[string]any{}, items[start:end]...)
+	shown := []map[string]any{}
+	for _, item := range items[start:end] {
+		shown = append(shown, view(item))
+	}
 	return ok(map[string]any{member: shown, "limit": limit, "offset": offset, "more": end < len(items), "total": nil})
 }
 

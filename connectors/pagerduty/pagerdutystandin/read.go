@@ -51,13 +51,13 @@ func (s *Server) entries(r request, wanted func(*entry) bool) answer {
 	if err != nil {
 		return invalid("until is no time")
 	}
-	found := []map[string]any{}
+	var found []*entry
 	for _, e := range slices.Backward(s.log) {
 		if wanted(e) && !e.at.Before(since) && (until.IsZero() || !e.at.After(until)) {
-			found = append(found, s.entryView(e, r))
+			found = append(found, e)
 		}
 	}
-	return page(r, "log_entries", found)
+	return pageOf(r, "log_entries", found, func(e *entry) map[string]any { return s.entryView(e, r) })
 }
 
 func moment(query url.Values, name string) (time.Time, error) {

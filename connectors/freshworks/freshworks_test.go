@@ -2,13 +2,14 @@ package freshworks
 
 import (
 	"encoding/json"
-	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
 func TestChoicesInEveryForm(t *testing.T) {
@@ -143,8 +144,8 @@ func TestPublicNotesAnswerOnlyWhereThereAreNoPrivateOnes(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if _, answer, _ := connectors.Words(d.Answers).Steps(d.said(tc.kind, []Note{tc.note}, 1)); (answer != "") != tc.want {
-				t.Errorf("answers %q, want an answer: %t", answer, tc.want)
+			if _, got, _ := connectors.Words(d.Answers).Steps(d.said(tc.kind, []Note{tc.note}, 1)); (got != "") != tc.want {
+				t.Errorf("answers: %q, want one: %t", got, tc.want)
 			}
 		})
 	}

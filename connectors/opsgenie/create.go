@@ -70,6 +70,9 @@ var taken = []string{
 // fields is what a rule gives for an alert, as the vendor takes it. Fields without a place of their own are details.
 func (c *connector) fields(t connectors.Ticket) (map[string]any, error) {
 	out := map[string]any{}
+	if t.Type != "" && t.Type != "alert" {
+		return nil, connectors.Permanently("there is no type %q; there is: alert", connectors.Clean(t.Type, 60))
+	}
 	if t.Summary != "" {
 		out["message"] = markdown.Line(t.Summary, maxMessage)
 	}

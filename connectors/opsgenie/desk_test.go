@@ -144,6 +144,7 @@ func TestWhatIsRefusedBeforeAnythingIsSent(t *testing.T) {
 		want   string
 	}{
 		{func(t *connectors.Ticket) { t.Summary = "" }, "summary"},
+		{func(t *connectors.Ticket) { t.Type = "Incident" }, "there is: alert"},
 		{func(t *connectors.Ticket) { t.Priority = "High" }, "P1, P2, P3, P4, P5"},
 		{func(t *connectors.Ticket) { t.Fields = map[string]any{"action": "Approve"} }, "not set as a field"},
 		{func(t *connectors.Ticket) { t.Fields = map[string]any{"x": map[string]any{}} }, "texts"},

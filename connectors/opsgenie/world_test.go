@@ -44,7 +44,7 @@ func settings() Config {
 // request is a ticket as a rule would open it.
 func request() connectors.Ticket {
 	return connectors.Ticket{
-		Project: "Access", Summary: "Ana asks to run\nSetup Tool", Description: "**Reason:** I need <it>", Priority: "p2", Labels: []string{"epm", "a,b", "epm"},
+		Project: "Access", Type: "alert", Summary: "Ana asks to run\nSetup Tool", Description: "**Reason:** I need <it>", Priority: "p2", Labels: []string{"epm", "a,b", "epm"},
 		Fields: map[string]any{"entity": "PC-1", "department": "Sales", "seats": 3, "systems": []any{"mail", "payroll"}},
 	}
 }

@@ -25,13 +25,16 @@ const (
 // fieldsAge is how long the account's fields, services and priorities are trusted.
 const fieldsAge = 5 * time.Minute
 
+// plainType is what rules call an incident of no type of its own.
+const plainType = "incident"
+
 // body is what a rule gives for an incident, as PagerDuty takes it: the incident's own fields, and the custom ones.
 func (c *connector) body(ctx context.Context, t connectors.Ticket) (own map[string]any, custom []map[string]any, err error) {
 	own = map[string]any{}
 	if t.Summary != "" {
 		own["title"] = markdown.Line(t.Summary, maxTitle)
 	}
-	if t.Type != "" {
+	if t.Type != "" && t.Type != plainType {
 		own["incident_type"] = map[string]any{"name": markdown.Line(t.Type, 100)}
 	}
 	if t.Priority != "" {

@@ -44,7 +44,7 @@ func settings() Config {
 // request is a ticket as a rule would open it.
 func request() connectors.Ticket {
 	return connectors.Ticket{
-		Project: "Access requests", Summary: "Ana asks to run\nSetup Tool", Description: "**Reason:** I need <it>", Priority: "P2", Labels: []string{"epm"},
+		Project: "Access requests", Type: "incident", Summary: "Ana asks to run\nSetup Tool", Description: "**Reason:** I need <it>", Priority: "P2", Labels: []string{"epm"},
 		Fields: map[string]any{"urgency": "low", "department": "Sales", "systems": []any{"mail"}, "seats": 3, "escalation_policy": "PPOLICY"},
 	}
 }

@@ -27,6 +27,8 @@ func TestAuthSignsEveryCall(t *testing.T) {
 		{"basic", connectors.Basic{User: "u", Password: connectors.SecretValue("p")}, "Basic dTpw"},
 		{"basic without a password", connectors.Basic{User: "key"}, "Basic a2V5Og=="},
 		{"bearer", connectors.Bearer{Token: connectors.SecretValue("t")}, "Bearer t"},
+		{"a scheme of the vendor's", connectors.Scheme{Word: "GenieKey", Token: connectors.SecretValue("t")}, "GenieKey t"},
+		{"a scheme that names its token", connectors.Scheme{Word: "Token", Name: "token", Token: connectors.SecretValue("t")}, "Token token=t"},
 	}
 	for _, tt := range tests {
 		answer, err := post(t, client(t).With(tt.auth), s.URL)
@@ -54,6 +56,21 @@ func TestAuthAsksNobodyWithoutItsSecret(t *testing.T) {
 	}
 	if asked.Load() != 0 {
 		t.Errorf("somebody was asked %d times", asked.Load())
+	}
+}
+
+// A vendor that repeats the key alone, without the name it is sent under, must not bring it into an error.
+func TestATokenWithANameIsHidden(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, key, _ := strings.Cut(r.Header.Get("Authorization"), "=")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, "no rights for "+key)
+	})
+	_, err := post(t, client(t).With(connectors.Scheme{Word: "Token", Name: "token", Token: connectors.SecretValue("s3cret-key")}), s.URL)
+	answered, ok := errors.AsType[*connectors.Answered](err)
+	if !ok || strings.Contains(string(answered.Body), "s3cret") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -42,3 +42,24 @@ func ReadNotice(r Request, notice any, fields string) error {
 	}
 	return nil
 }
+
+// MaxWebhook is more bytes than vendors' own webhooks have.
+const MaxWebhook = 256 << 10
+
+// ReadWebhook reads what a vendor sends by itself about its tickets: one JSON object, into notice. What it refuses it
+// refuses as *WrongType or *Malformed.
+func ReadWebhook(r Request, notice any) error {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		return &WrongType{Advice: "choose JSON as the webhook's format"}
+	}
+	if len(r.Body) > MaxWebhook {
+		return &Malformed{Reason: "the body is larger than any webhook"}
+	}
+	if _, err := ReadObject(r.Body); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(bytes.TrimPrefix(r.Body, []byte("\ufeff")), notice); err != nil {
+		return &Malformed{Reason: "a field has a type that is not sent"}
+	}
+	return nil
+}

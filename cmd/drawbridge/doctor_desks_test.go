@@ -15,6 +15,8 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshdesk/freshdeskstandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshservice/freshservicestandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira/jirastandin"
+	og "github.com/drawbridge-itsm/drawbridge/connectors/opsgenie/opsgeniestandin"
+	pd "github.com/drawbridge-itsm/drawbridge/connectors/pagerduty/pagerdutystandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/redmine"
 	"github.com/drawbridge-itsm/drawbridge/connectors/rt"
 	sdp "github.com/drawbridge-itsm/drawbridge/connectors/servicedeskplus/servicedeskplusstandin"
@@ -76,6 +78,17 @@ func standins(c *check) []lacking {
 			accounts := freshdeskstandin.Accounts()
 			accounts[0].Denied = []string{missing}
 			_, d := freshDesk(t, c, freshdeskstandin.Options{Accounts: accounts})
+			return d.settings
+		}},
+		{"opsgenie", map[string]string{"read": "may not read alerts", "write": "may not change alerts"}, func(t *testing.T, missing string) *strings.Replacer {
+			_, d := opsgenie(t, c, og.Options{Denied: []string{missing}})
+			return d.settings
+		}},
+		{"pagerduty", map[string]string{
+			"users": "may not read users", "find": "may not read incidents", "entries": "may not read the log", "fields": "no_custom_fields", "services": "may not read services",
+			"update": "may not write incidents",
+		}, func(t *testing.T, missing string) *strings.Replacer {
+			_, d := pagerDuty(t, c, pd.Options{Denied: []string{missing}})
 			return d.settings
 		}},
 		{"servicedeskplus", map[string]string{

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -22,13 +21,11 @@ var opsgeniePeople = map[string]string{
 func opsgenie(t *testing.T, c *check, o og.Options, further ...string) (*og.Server, desk) {
 	t.Helper()
 	server := og.New(o)
-	listen := httptest.NewServer(server)
-	t.Cleanup(listen.Close)
 	server.SendTo(c.urls.bridge+"/in/opsgenie", "X-Drawbridge-Secret", opsgenieSecret)
 	return server, desk{
 		name: "opsgenie", hooked: true, approved: "Approve", denied: "Deny", flush: server.Hooks.Flush,
 		settings: strings.NewReplacer(append([]string{
-			"host: jsm", "host: jsm\n  base_url: " + listen.URL + "/v2\n  ask: 5ms\n  index_lag: 1s",
+			"host: jsm", "host: jsm\n  base_url: " + served(t, server) + "/v2\n  ask: 5ms\n  index_lag: 1s",
 			"{env: DRAWBRIDGE_SECRET_OPSGENIE_KEY}", value(og.Key), "{env: DRAWBRIDGE_SECRET_OPSGENIE_NOTICES}", value(opsgenieSecret),
 		}, further...)...),
 		accounts: func(login string) string { return opsgeniePeople[login] },

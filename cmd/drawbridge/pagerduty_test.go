@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -29,13 +28,11 @@ func pagerDuty(t *testing.T, c *check, o pd.Options, further ...string) (*pd.Ser
 		{ID: "PANA", Name: "Ana", Mail: "ana@corp.example"}, {ID: "PKIM2", Name: "Kim Okafor", Mail: "kim@corp.example"},
 	}
 	server := pd.New(o)
-	listen := httptest.NewServer(server)
-	t.Cleanup(listen.Close)
 	server.SendTo(c.urls.bridge+"/in/pagerduty", pagerDutySecret, "the secret that comes next")
 	return server, desk{
 		name: "pagerduty", hooked: true, approved: "Approved", denied: "Declined", flush: server.Hooks.Flush,
 		settings: strings.NewReplacer(append([]string{
-			"region: us", "base_url: " + listen.URL + "\n  index_lag: 1s", "drawbridge@example.com", pd.BridgeMail,
+			"region: us", "base_url: " + served(t, server) + "\n  index_lag: 1s", "drawbridge@example.com", pd.BridgeMail,
 			"{env: DRAWBRIDGE_SECRET_PAGERDUTY_KEY}", value(pagerDutyKey), "{env: DRAWBRIDGE_SECRET_PAGERDUTY_WEBHOOK}", value(pagerDutySecret),
 		}, further...)...),
 		accounts: func(login string) string { return pagerDutyPeople[login] },

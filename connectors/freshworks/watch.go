@@ -2,18 +2,11 @@ package freshworks
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
-
-// progress is what a Watch cursor holds.
-type progress struct {
-	At   time.Time `json:"at"`             // everything updated before was told, by the desk's clock
-	Seen string    `json:"seen,omitempty"` // the open ticket that was looked at last
-}
 
 // Watch tells which of our tickets were updated since the cursor, looking back a little further each time because times
 // count in seconds and a change may show late; so a change comes several times, with the same id once its second is
@@ -26,11 +19,11 @@ func (d *Desk) Watch(ctx context.Context, since connectors.Cursor, open []connec
 		return nil, since, err
 	}
 	if since == "" {
-		return nil, progress{At: now}.cursor(), nil
+		return nil, connectors.Progress{At: now}.Cursor(), nil
 	}
-	var from progress
-	if err := json.Unmarshal([]byte(since), &from); err != nil || from.At.IsZero() {
-		return nil, since, connectors.Permanently("watch: the cursor is not one of ours")
+	from, err := connectors.ReadProgress(since)
+	if err != nil {
+		return nil, since, err
 	}
 	var out []connectors.Change
 	for _, k := range d.Kinds {
@@ -49,7 +42,7 @@ func (d *Desk) Watch(ctx context.Context, since connectors.Cursor, open []connec
 	if err != nil {
 		return nil, since, err
 	}
-	return append(out, more...), progress{At: now, Seen: seen}.cursor(), nil
+	return append(out, more...), connectors.Progress{At: now, Seen: seen}.Cursor(), nil
 }
 
 // settle is how long after a change another may still come in the same second, clocks that differ a little included.
@@ -63,11 +56,6 @@ func changeID(id string, at, now time.Time) string {
 		text += "@" + now.UTC().Format(time.RFC3339Nano)
 	}
 	return text
-}
-
-func (p progress) cursor() connectors.Cursor {
-	text, _ := json.Marshal(p) // a time and a text always encode
-	return connectors.Cursor(text)
 }
 
 // lookAt reads the next open tickets one by one, and tells up to which one it looked.

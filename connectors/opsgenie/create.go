@@ -27,7 +27,7 @@ const (
 // Create opens an alert for the team named by the project, with our key as its alias, and waits until it is there. While
 // an alert with the alias is open, a second create adds to its count and nothing else.
 func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket) (connectors.Ref, error) {
-	if err := checkKey(key); err != nil {
+	if err := connectors.KeyFault(key); err != nil {
 		return connectors.Ref{}, connectors.Permanently("create alert: %w", err)
 	}
 	if t.Summary == "" {
@@ -166,7 +166,7 @@ func (c *connector) Comment(ctx context.Context, ref connectors.Ref, n connector
 	if shown.Text(0) == "" {
 		return connectors.Permanently("comment: the text is empty")
 	}
-	if n.Key != "" && checkKey(n.Key) != nil {
+	if n.Key != "" && connectors.KeyFault(n.Key) != nil {
 		return connectors.Permanently("comment: the note's key has other characters than letters, digits, '.', '_' and '-', or is too long")
 	}
 	id, err := handle(ref)

@@ -40,7 +40,7 @@ func (c *connector) Fetch(ctx context.Context, ref connectors.Ref) (connectors.S
 		Ours: c.ours(a), Created: a.Created.UTC(), Updated: a.Updated.UTC(), Fields: a.fields(),
 	}
 	out.Creator = connectors.Account{Person: connectors.Person{Account: a.Integration.ID, Name: a.Integration.Name}, Ours: out.Ours, Automation: true}
-	if out.Ours && checkKey(a.Alias) == nil {
+	if out.Ours && connectors.KeyFault(a.Alias) == nil {
 		out.Key = a.Alias
 	}
 	executed, action, _ := connectors.Words(c.conf.Actions).Steps(c.executed(log))

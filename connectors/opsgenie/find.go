@@ -5,26 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
-var keyForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)
-
-// checkKey refuses a key that would not survive as an alias or in a search.
-func checkKey(key string) error {
-	if !keyForm.MatchString(key) {
-		return errors.New("the key has other characters than letters, digits, '.', '_' and '-', or is too long")
-	}
-	return nil
-}
-
 // Find returns the alerts with our key as their alias that our integration opened, oldest first, closed ones as well.
 // Besides the search, which lags, the alert that answers to the alias is read.
 func (c *connector) Find(ctx context.Context, key string) ([]connectors.Ref, error) {
-	if err := checkKey(key); err != nil {
+	if err := connectors.KeyFault(key); err != nil {
 		return nil, connectors.Permanently("find alert: %w", err)
 	}
 	var hits []alert

@@ -3,8 +3,6 @@ package opsgenie
 import (
 	"context"
 	"encoding/json"
-	"mime"
-	"strings"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -18,21 +16,9 @@ func (c *connector) Verification() connectors.Verification {
 	return connectors.Verification{Header: &connectors.HeaderCheck{Name: SecretHeader}}
 }
 
-// maxNotice is more than a webhook holds.
-const maxNotice = 256 << 10
-
 // Receive reads a webhook about an alert: a reason to read the alert again and nothing more. What was done and by whom
 // stands in it unsigned, and counts for nothing: the alert's log says so, or nobody did it.
 func (c *connector) Receive(_ context.Context, r connectors.Request) (connectors.Received, error) {
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		return connectors.Received{}, &connectors.WrongType{Advice: "webhooks about alerts are JSON"}
-	}
-	if len(r.Body) > maxNotice {
-		return connectors.Received{}, &connectors.Malformed{Reason: "the body is larger than any webhook about an alert"}
-	}
-	if _, err := connectors.ReadObject(r.Body); err != nil {
-		return connectors.Received{}, err
-	}
 	var n struct {
 		Action string `json:"action"`
 		Alert  *struct {
@@ -42,10 +28,11 @@ func (c *connector) Receive(_ context.Context, r connectors.Request) (connectors
 			Created json.Number `json:"createdAt"`
 		} `json:"alert"`
 	}
-	decoder := json.NewDecoder(strings.NewReader(string(r.Body)))
-	decoder.UseNumber()
-	if err := decoder.Decode(&n); err != nil || n.Alert == nil {
-		return connectors.Received{}, &connectors.Malformed{Reason: "the field alert is missing, or has a type that is not sent"}
+	if err := connectors.ReadWebhook(r, &n); err != nil {
+		return connectors.Received{}, err
+	}
+	if n.Alert == nil {
+		return connectors.Received{}, &connectors.Malformed{Reason: "the field alert is missing"}
 	}
 	if !idForm.MatchString(n.Alert.ID) {
 		return connectors.Received{}, &connectors.Malformed{Reason: "the field alert.alertId is missing or no id"}

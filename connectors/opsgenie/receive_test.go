@@ -54,7 +54,7 @@ func TestReceive(t *testing.T) {
 	}
 	for name, body := range map[string]string{
 		"no JSON": "action=1", "empty": "", "a list": "[]", "no alert": `{"action":"Create"}`, "no id": `{"alert":{}}`, "an id that leads elsewhere": `{"alert":{"alertId":"../x"}}`,
-		"a number for an id": `{"alert":{"alertId":7}}`, "two": webhook + "{}", "too large": `{"alert":{},"x":"` + strings.Repeat("x", maxNotice) + `"}`,
+		"a number for an id": `{"alert":{"alertId":7}}`, "two": webhook + "{}", "too large": `{"alert":{},"x":"` + strings.Repeat("x", connectors.MaxWebhook) + `"}`,
 	} {
 		_, err := receiver().Receive(t.Context(), notice(body))
 		if _, ok := errors.AsType[*connectors.Malformed](err); !ok {

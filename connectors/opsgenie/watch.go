@@ -2,7 +2,6 @@ package opsgenie
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -10,26 +9,13 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
-// progress is what a Watch cursor holds.
-type progress struct {
-	At   time.Time `json:"at"`             // everything updated before was told, by the vendor's clock
-	Seen string    `json:"seen,omitempty"` // the open alert that was looked at last
-}
-
-func (p progress) cursor() connectors.Cursor {
-	text, _ := json.Marshal(p) // a time and a text always encode
-	return connectors.Cursor(text)
-}
-
 // Watch tells which of our alerts were updated since the cursor, the latest first, looking back a little further each time
 // because the list may lag. Of the open alerts a few at a time are looked at one by one: those that are gone are told as
 // changed, and so are those with a new entry in their log.
 func (c *connector) Watch(ctx context.Context, since connectors.Cursor, opened []connectors.Ref) ([]connectors.Change, connectors.Cursor, error) {
-	var from progress
-	if since != "" {
-		if err := json.Unmarshal([]byte(since), &from); err != nil || from.At.IsZero() {
-			return nil, since, connectors.Permanently("watch: the cursor is not one of ours")
-		}
+	from, err := connectors.ReadProgress(since)
+	if err != nil {
+		return nil, since, err
 	}
 	var out []connectors.Change
 	var now time.Time
@@ -43,7 +29,7 @@ func (c *connector) Watch(ctx context.Context, since connectors.Cursor, opened [
 			now = c.clock(header)
 		}
 		if since == "" {
-			return nil, progress{At: now}.cursor(), nil
+			return nil, connectors.Progress{At: now}.Cursor(), nil
 		}
 		older := false
 		for _, a := range page {
@@ -63,7 +49,7 @@ func (c *connector) Watch(ctx context.Context, since connectors.Cursor, opened [
 	if err != nil {
 		return nil, since, err
 	}
-	return append(out, more...), progress{At: now, Seen: seen}.cursor(), nil
+	return append(out, more...), connectors.Progress{At: now, Seen: seen}.Cursor(), nil
 }
 
 // lookAt looks at the next open alerts one by one, and tells up to which one.

@@ -23,7 +23,7 @@ func (c *connector) Comment(ctx context.Context, ref connectors.Ref, n connector
 	if shown.Text(0) == "" {
 		return connectors.Permanently("comment: the text is empty")
 	}
-	if n.Key != "" && checkKey(n.Key) != nil {
+	if n.Key != "" && connectors.KeyFault(n.Key) != nil {
 		return connectors.Permanently("comment: the note's key has other characters than letters, digits, '.', '_' and '-', or is too long")
 	}
 	id, err := handle(ref)

@@ -16,7 +16,7 @@ import (
 // Custom fields take a second call; where that fails the incident is there without them, which the attempt's error says,
 // and the next attempt finds it as it is.
 func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket) (connectors.Ref, error) {
-	if err := checkKey(key); err != nil {
+	if err := connectors.KeyFault(key); err != nil {
 		return connectors.Ref{}, connectors.Permanently("create incident: %w", err)
 	}
 	if t.Summary == "" || t.Project == "" {

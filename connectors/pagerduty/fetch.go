@@ -46,7 +46,7 @@ func (c *connector) Fetch(ctx context.Context, ref connectors.Ref) (connectors.S
 	first := whole.log[0]
 	out.Creator = who.account(first.Agent)
 	out.Ours = me.did(first)
-	if out.Ours && checkKey(i.Key) == nil {
+	if out.Ours && connectors.KeyFault(i.Key) == nil {
 		out.Key = i.Key
 	}
 	out.History = steps(whole.log, who)

@@ -2,28 +2,16 @@ package pagerduty
 
 import (
 	"context"
-	"errors"
 	"net/url"
-	"regexp"
 	"slices"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
-var keyForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)
-
-// checkKey refuses a key that is not of our form.
-func checkKey(key string) error {
-	if !keyForm.MatchString(key) {
-		return errors.New("the key has other characters than letters, digits, '.', '_' and '-', or is too long")
-	}
-	return nil
-}
-
 // Find returns the incidents with our key that the user we work as triggered, oldest first. Those that were merged into
 // another are left out.
 func (c *connector) Find(ctx context.Context, key string) ([]connectors.Ref, error) {
-	if err := checkKey(key); err != nil {
+	if err := connectors.KeyFault(key); err != nil {
 		return nil, connectors.Permanently("find incident: %w", err)
 	}
 	me, err := c.account(ctx)

@@ -3,7 +3,6 @@ package pagerduty
 import (
 	"context"
 	"encoding/json"
-	"mime"
 	"strings"
 	"time"
 
@@ -22,23 +21,11 @@ func (c *connector) Verification() connectors.Verification {
 	}}
 }
 
-// maxNotice is the most PagerDuty sends.
-const maxNotice = 256 << 10
-
 // Receive reads a webhook about an incident: a reason to read the incident again and nothing more. No time is signed
 // beside the body, so an event is known by the id and the time it has itself: one that is older than PagerDuty tries
 // carries nothing. Events about something else carry nothing either, and are taken all the same: three in a row that are
 // refused would end the subscription for a day.
 func (c *connector) Receive(_ context.Context, r connectors.Request) (connectors.Received, error) {
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		return connectors.Received{}, &connectors.WrongType{Advice: "webhooks of PagerDuty are JSON"}
-	}
-	if len(r.Body) > maxNotice {
-		return connectors.Received{}, &connectors.Malformed{Reason: "the body is larger than any webhook of PagerDuty"}
-	}
-	if _, err := connectors.ReadObject(r.Body); err != nil {
-		return connectors.Received{}, err
-	}
 	var n struct {
 		Event *struct {
 			ID   string          `json:"id"`
@@ -47,8 +34,11 @@ func (c *connector) Receive(_ context.Context, r connectors.Request) (connectors
 			Data json.RawMessage `json:"data"`
 		} `json:"event"`
 	}
-	if err := json.Unmarshal(r.Body, &n); err != nil || n.Event == nil {
-		return connectors.Received{}, &connectors.Malformed{Reason: "the field event is missing, or has a type PagerDuty does not send"}
+	if err := connectors.ReadWebhook(r, &n); err != nil {
+		return connectors.Received{}, err
+	}
+	if n.Event == nil {
+		return connectors.Received{}, &connectors.Malformed{Reason: "the field event is missing"}
 	}
 	e := n.Event
 	if !strings.HasPrefix(e.Type, "incident.") || e.At.IsZero() || r.Time.Sub(e.At).Abs() > c.conf.MaxAge {

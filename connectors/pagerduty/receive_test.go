@@ -79,7 +79,7 @@ func TestReceiveRefuses(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"no JSON": "event=1", "empty": "", "no object": `["x"]`, "more than an object": webhook + "{}", "no event": `{}`, "a text": `{"event":"x"}`,
-		"too large": `{"event":{},"x":"` + strings.Repeat("x", maxNotice) + `"}`, "a key twice": `{"event":{},"event":{}}`,
+		"too large": `{"event":{},"x":"` + strings.Repeat("x", connectors.MaxWebhook) + `"}`, "a key twice": `{"event":{},"event":{}}`,
 	} {
 		_, err := receiver().Receive(t.Context(), notice(body))
 		if _, ok := errors.AsType[*connectors.Malformed](err); !ok {

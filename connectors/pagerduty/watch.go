@@ -2,7 +2,6 @@ package pagerduty
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -12,26 +11,13 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
-// progress is what a Watch cursor holds.
-type progress struct {
-	At   time.Time `json:"at"`             // everything logged before was told, by PagerDuty's clock
-	Seen string    `json:"seen,omitempty"` // the open incident that was looked at last
-}
-
-func (p progress) cursor() connectors.Cursor {
-	text, _ := json.Marshal(p) // a time and a text always encode
-	return connectors.Cursor(text)
-}
-
 // Watch tells which incidents changed since the cursor, by the account's log, looking back a little further each time
 // because times count in seconds and an entry may show late. Of the open incidents a few at a time are read one by one:
 // those that are gone are told as changed, and so is what the log did not show.
 func (c *connector) Watch(ctx context.Context, since connectors.Cursor, open []connectors.Ref) ([]connectors.Change, connectors.Cursor, error) {
-	var from progress
-	if since != "" {
-		if err := json.Unmarshal([]byte(since), &from); err != nil || from.At.IsZero() {
-			return nil, since, connectors.Permanently("watch: the cursor is not one of ours")
-		}
+	from, err := connectors.ReadProgress(since)
+	if err != nil {
+		return nil, since, err
 	}
 	// The clock is read first: what happens while we look is told the next time.
 	_, _, header, err := page[entry](ctx, c, "read clock", "log_entries?is_overview=true&since="+stamp(c.now()), "log_entries", 0)
@@ -40,7 +26,7 @@ func (c *connector) Watch(ctx context.Context, since connectors.Cursor, open []c
 	}
 	now := c.clock(header)
 	if since == "" {
-		return nil, progress{At: now}.cursor(), nil
+		return nil, connectors.Progress{At: now}.Cursor(), nil
 	}
 	services, err := c.services(ctx)
 	if err != nil {
@@ -56,7 +42,7 @@ func (c *connector) Watch(ctx context.Context, since connectors.Cursor, open []c
 	if err != nil {
 		return nil, since, err
 	}
-	return append(out, more...), progress{At: now, Seen: seen}.cursor(), nil
+	return append(out, more...), connectors.Progress{At: now, Seen: seen}.Cursor(), nil
 }
 
 func stamp(at time.Time) string { return url.QueryEscape(at.UTC().Format(time.RFC3339)) }

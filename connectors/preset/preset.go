@@ -142,7 +142,8 @@ var confidences = map[string]string{
 	"inferred":   "it was learned from other clients of the vendor, which documents little of it",
 }
 
-// Notices tells how far the preset is documented, of the end of what the vendor offers, of what a success does not say, and of what a ping does not.
+// Notices tells how far the preset is documented, of the end of what the vendor offers, of what a success does not say, and
+// of what a ping does not.
 func (s *sink) Notices() []string {
 	d := s.preset.doc
 	list := []string{confidences[d.Confidence]}

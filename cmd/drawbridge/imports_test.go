@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"connectors/markdown":      {},
 	"connectors/builtin":       {"connectors"},
 	"connectors/connectortest": {"connectors", "connectors/verify"},
+	"connectors/desktest":      {"connectors/connectortest"},
 	"connectors/freshdesk":     {"connectors", "connectors/markdown", "connectors/freshworks"},
 	"connectors/freshservice":  {"connectors", "connectors/markdown", "connectors/freshworks"},
 	"connectors/preset":        {"connectors", "mapping"},

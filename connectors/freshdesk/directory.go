@@ -51,7 +51,7 @@ func (c *connector) clock(ctx context.Context) (time.Time, error) {
 	var self agent
 	header, err := c.desk.Call(ctx, connectors.Call{Name: "read own account", Method: http.MethodGet, URL: "agents/me"}, "", &self)
 	if err != nil {
-		return time.Time{}, freshworks.Unsent(err)
+		return time.Time{}, connectors.Unsent(err)
 	}
 	if self.ID <= 0 {
 		return time.Time{}, &connectors.Error{Kind: connectors.Unwell, Err: errors.New("read own account: Freshdesk does not say who we are")}
@@ -72,7 +72,7 @@ func (c *connector) Groups(ctx context.Context, account string) ([]string, error
 		return nil, err
 	}
 	if strconv.FormatInt(a.ID, 10) != account {
-		return nil, freshworks.Temporarily("read agent: the answer is another agent, or none")
+		return nil, connectors.Temporarily("read agent: the answer is another agent, or none")
 	}
 	all, err := freshworks.List[struct {
 		ID   int64

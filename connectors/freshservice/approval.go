@@ -50,7 +50,7 @@ func (c *connector) asked(ctx context.Context, k freshworks.Kind, t freshworks.T
 	}
 	for _, a := range all {
 		if _, ok := freshworks.Code(a.Status); !ok || a.ID <= 0 {
-			return nil, freshworks.Temporarily("read approvals: an entry has no id or status")
+			return nil, connectors.Temporarily("read approvals: an entry has no id or status")
 		}
 	}
 	slices.SortStableFunc(all, func(a, b approval) int {

@@ -247,10 +247,10 @@ func (c *connector) agent(ctx context.Context, id string) (agent, http.Header, e
 	var a agent
 	header, err := c.desk.Call(ctx, connectors.Call{Name: "read agent", Method: http.MethodGet, URL: "agents/" + id}, "agent", &a)
 	if err != nil {
-		return agent{}, nil, freshworks.Unsent(err)
+		return agent{}, nil, connectors.Unsent(err)
 	}
 	if strconv.FormatInt(a.ID, 10) != id {
-		return agent{}, nil, freshworks.Temporarily("read agent: the answer is another agent, or none")
+		return agent{}, nil, connectors.Temporarily("read agent: the answer is another agent, or none")
 	}
 	return a, header, nil
 }

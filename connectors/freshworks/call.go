@@ -41,7 +41,7 @@ func (d *Desk) Call(ctx context.Context, call connectors.Call, wrapper string, o
 // Get reads something. A failure has changed nothing.
 func (d *Desk) Get(ctx context.Context, name, path, wrapper string, out any) error {
 	_, err := d.Call(ctx, connectors.Call{Name: name, Method: http.MethodGet, URL: path}, wrapper, out)
-	return Unsent(err)
+	return connectors.Unsent(err)
 }
 
 // maxWords is how much of the desk's own words an error repeats.
@@ -116,10 +116,10 @@ func all[T any](ctx context.Context, d *Desk, l listing, take func(T) error) err
 		call := connectors.Call{Name: l.name, Method: http.MethodGet, URL: l.path + "?" + query.Encode()}
 		header, err := d.Call(ctx, call, l.wrapper, &items)
 		if err != nil {
-			return Unsent(err)
+			return connectors.Unsent(err)
 		}
 		if items == nil {
-			return Temporarily("%s: the answer is no list", l.name)
+			return connectors.Temporarily("%s: the answer is no list", l.name)
 		}
 		for _, item := range items {
 			if err := take(item); err != nil {
@@ -130,7 +130,7 @@ func all[T any](ctx context.Context, d *Desk, l listing, take func(T) error) err
 			return nil
 		}
 	}
-	return Temporarily("%s: the list does not end", l.name)
+	return connectors.Temporarily("%s: the list does not end", l.name)
 }
 
 func hasNext(h http.Header) bool { return strings.Contains(h.Get("Link"), `rel="next"`) }
@@ -175,10 +175,10 @@ func Page[T any](ctx context.Context, d *Desk, name, path, wrapper string, page 
 	url := fmt.Sprintf("%s?page=%d&per_page=%d", path, page, pageSize)
 	header, err := d.Call(ctx, connectors.Call{Name: name, Method: http.MethodGet, URL: url}, wrapper, &items)
 	if err != nil {
-		return nil, false, Unsent(err)
+		return nil, false, connectors.Unsent(err)
 	}
 	if items == nil {
-		return nil, false, Temporarily("%s: the answer is no list", name)
+		return nil, false, connectors.Temporarily("%s: the answer is no list", name)
 	}
 	return items, hasNext(header) || len(items) == pageSize, nil
 }
@@ -190,7 +190,7 @@ func (d *Desk) Read(ctx context.Context, k Kind, id int64) (Ticket, error) {
 		return Ticket{}, err
 	}
 	if t.ID != id {
-		return Ticket{}, Temporarily("read ticket: the answer is another ticket, or none")
+		return Ticket{}, connectors.Temporarily("read ticket: the answer is another ticket, or none")
 	}
 	if t.Deleted || t.Spam {
 		return Ticket{}, connectors.Permanently("read ticket: it was deleted or marked as spam: %w", connectors.ErrNotFound)
@@ -215,27 +215,12 @@ func (d *Desk) Put(ctx context.Context, name string, k Kind, id int64, body map[
 	return d.Write(ctx, connectors.Call{Name: name, Method: http.MethodPut, URL: fmt.Sprintf("%s/%d", k.Path, id), JSON: body}, k.One)
 }
 
-// Unsent marks the failure of a call that changes nothing.
-func Unsent(err error) error {
-	if err == nil {
-		return nil
-	}
-	fault := *connectors.AsError(err)
-	fault.Sent = false
-	return &fault
-}
-
 // sent marks the failure of a read that follows a change.
 func sent(err error) error {
 	fault := *connectors.AsError(err)
 	fault.Sent = true
 	fault.Err = fmt.Errorf("the change was made but not confirmed: %w", fault.Err)
 	return &fault
-}
-
-// Temporarily is the failure of a read whose answer cannot be used.
-func Temporarily(format string, args ...any) *connectors.Error {
-	return &connectors.Error{Kind: connectors.Temporary, Err: fmt.Errorf(format, args...)}
 }
 
 // Probe asks for something that cannot be done, to learn whether the account may: whoever may not is told so before the
@@ -248,7 +233,7 @@ func (d *Desk) Probe(ctx context.Context, name, method, path string) (allowed bo
 	case status == http.StatusForbidden:
 		return false, nil
 	default:
-		return false, Unsent(err)
+		return false, connectors.Unsent(err)
 	}
 }
 

@@ -192,7 +192,7 @@ func fileName(name string) string {
 // people answered by notes is.
 func (d *Desk) Fetch(ctx context.Context, ref connectors.Ref) (connectors.Snapshot, Ticket, Kind, error) {
 	fail := func(err error) (connectors.Snapshot, Ticket, Kind, error) {
-		return connectors.Snapshot{}, Ticket{}, Kind{}, Unsent(err)
+		return connectors.Snapshot{}, Ticket{}, Kind{}, connectors.Unsent(err)
 	}
 	k, id, err := d.Handle(ref)
 	if err != nil {

@@ -40,7 +40,7 @@ func (d *Desk) FieldsOf(ctx context.Context, k Kind) ([]Field, error) {
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, Temporarily("read fields: the answer has none")
+		return nil, connectors.Temporarily("read fields: the answer has none")
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

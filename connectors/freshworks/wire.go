@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
 // Ticket is a ticket, a service request or a change as the desks tell it, as far as it is read.
@@ -40,7 +42,7 @@ func (t *Ticket) UnmarshalJSON(text []byte) error {
 
 func (t Ticket) whole(name string) error {
 	if t.ID <= 0 {
-		return Temporarily("%s: a hit has no id", name)
+		return connectors.Temporarily("%s: a hit has no id", name)
 	}
 	return nil
 }

@@ -128,7 +128,7 @@ func (e evidence) fields() map[string]any {
 		out["incident_type"] = e.incident.Kind.Name
 	}
 	for _, v := range e.values {
-		if word.MatchString(v.Name) && out[v.Name] == nil {
+		if word.MatchString(v.Name) && !slices.Contains(ownFields, v.Name) {
 			out[v.Name] = value(v.Value)
 		}
 	}

@@ -1,6 +1,10 @@
 package pagerduty
 
-import "github.com/drawbridge-itsm/drawbridge/connectors"
+import (
+	"slices"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+)
 
 // changes are the kinds of entries that a snapshot tells of; the others say who was paged.
 var changes = map[string]bool{
@@ -45,6 +49,12 @@ func resolution(log []entry) string {
 	return out
 }
 
+// ownFields are the fields of a snapshot that are no custom ones.
+var ownFields = []string{
+	"status", "summary", "description", "priority", "urgency", "service", "escalation_policy", "incident_type", "resolution",
+	connectors.AnswerField, connectors.AnswerReason,
+}
+
 // own are the names that PagerDuty's own fields have in a snapshot.
 var own = map[string]string{"title": "summary"}
 
@@ -70,6 +80,9 @@ func steps(log []entry, who naming) []connectors.Step {
 			continue
 		}
 		for _, f := range e.Channel.Changeset.Custom {
+			if slices.Contains(ownFields, f.Name) { // a custom field that is called like one of our own is not told
+				continue
+			}
 			add(e, e.ID+"/"+f.Name, f.Name, text(f.From), text(f.To))
 		}
 		for _, f := range e.Channel.Changeset.Own {

@@ -1,6 +1,7 @@
 package pagerduty
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -130,6 +131,26 @@ func TestAnswersByNote(t *testing.T) {
 	connectortest.Must(t, err)
 	if s := silent.fetch(t, ref2); s.Fields["answer"] != "" {
 		t.Errorf("a note answers although nobody said so: %v", s.Fields)
+	}
+}
+
+// A custom field that is called like one of our own must not pass for it.
+func TestACustomFieldCalledLikeOurOwnIsNotTold(t *testing.T) {
+	t.Parallel()
+	set := func(names ...string) entry {
+		var e entry
+		e.ID, e.Type = "R1", "custom_field_value_change_log_entry"
+		text := `{"channel":{"type":"website","changeset":{"customer_fields":[{"name":"` + strings.Join(names, `","old_value":null,"value":"x"},{"name":"`) + `","old_value":null,"value":"x"}]}}}`
+		connectortest.Must(t, json.Unmarshal([]byte(text), &e))
+		return e
+	}
+	got := steps([]entry{set("status", "answer", "resolution", "urgency", "summary", "approval")}, naming{})
+	if len(got) != 1 || got[0].Field != "approval" || got[0].To != "x" {
+		t.Errorf("steps %+v", got)
+	}
+	e := evidence{values: []fieldValue{{"answer", []byte(`"Approved"`)}, {"resolution", []byte(`"fine"`)}, {"approval", []byte(`"x"`)}}}
+	if f := e.fields(); f["answer"] != nil || f["resolution"] != "" || f["approval"] != "x" {
+		t.Errorf("fields %v", f)
 	}
 }
 

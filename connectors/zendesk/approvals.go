@@ -44,11 +44,11 @@ func (c *connector) listApprovals(ctx context.Context, take func(approvalRequest
 			return err
 		}
 		if answer.Requests == nil {
-			return temporarily("read approval requests: the answer is no list")
+			return connectors.Temporarily("read approval requests: the answer is no list")
 		}
 		for _, r := range answer.Requests {
 			if !approvalID.MatchString(r.ID) {
-				return temporarily("read approval requests: one has no id")
+				return connectors.Temporarily("read approval requests: one has no id")
 			}
 			take(r)
 		}
@@ -57,7 +57,7 @@ func (c *connector) listApprovals(ctx context.Context, take func(approvalRequest
 		}
 		after = "?after_cursor=" + url.QueryEscape(answer.After)
 	}
-	return temporarily("read approval requests: the list does not end")
+	return connectors.Temporarily("read approval requests: the list does not end")
 }
 
 // approvalRequests reads what was asked for on one ticket, in the order asked; nothing where the connection does not
@@ -87,7 +87,7 @@ func (c *connector) approvalRequests(ctx context.Context, id string) ([]approval
 		}
 		var whole approvalRequest
 		if answer.Request == nil || json.Unmarshal(*answer.Request, &whole) != nil || whole.ID != r.ID || whole.Status == "" {
-			return nil, temporarily("read approval request: the answer is not the request")
+			return nil, connectors.Temporarily("read approval request: the answer is not the request")
 		}
 		whole.Ticket = r.Ticket
 		found[i] = whole

@@ -52,7 +52,7 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 		return err
 	}
 	if answer.Upload.Token == "" {
-		return inDoubt("upload file: the answer has no token")
+		return connectors.InDoubt("upload file: the answer has no token")
 	}
 	return c.say(ctx, "attach file", id, map[string]any{
 		"html_body": rendered("Attached: "+markdown.Escape(name), ""), "public": false, "uploads": []string{answer.Upload.Token},

@@ -20,7 +20,7 @@ import (
 // read makes one call that changes nothing; the path is what follows /api/v2/.
 func (c *connector) read(ctx context.Context, name, path string, out any) (http.Header, error) {
 	header, err := c.call(ctx, connectors.Call{Name: name, Method: http.MethodGet, URL: path}, out)
-	return header, unsent(err)
+	return header, connectors.Unsent(err)
 }
 
 // call makes one call; the URL is what follows /api/v2/. out, where set, takes the answer.
@@ -139,7 +139,7 @@ func (c *connector) ticket(ctx context.Context, id string) (ticket, error) {
 	}
 	t := answer.Ticket
 	if string(t.ID) != id || t.Status == "" {
-		return ticket{}, temporarily("read ticket: the answer is not the ticket")
+		return ticket{}, connectors.Temporarily("read ticket: the answer is not the ticket")
 	}
 	if t.Status == deleted {
 		return ticket{}, &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf("read ticket: it was deleted: %w", connectors.ErrNotFound)}
@@ -155,7 +155,7 @@ func (c *connector) put(ctx context.Context, name, id string, fields map[string]
 	}
 	_, err := c.call(ctx, connectors.Call{Name: name, Method: http.MethodPut, URL: "tickets/" + id, JSON: map[string]any{"ticket": fields}}, &answer)
 	if err == nil && string(answer.Ticket.ID) != id {
-		err = inDoubt("%s: the answer is not the ticket", name)
+		err = connectors.InDoubt("%s: the answer is not the ticket", name)
 	}
 	return answer.Ticket, answer.Audit, err
 }
@@ -182,7 +182,7 @@ func list[T any](ctx context.Context, c *connector, name, path, member string, t
 		}
 		after = "&page[after]=" + url.QueryEscape(next)
 	}
-	return temporarily("%s: the list does not end", name)
+	return connectors.Temporarily("%s: the list does not end", name)
 }
 
 // onePage reads one page and tells the cursor of the next, none behind the last.
@@ -193,41 +193,21 @@ func onePage[T any](ctx context.Context, c *connector, name, path, member string
 	}
 	var items []T
 	if err := json.Unmarshal(answer[member], &items); err != nil || items == nil {
-		return nil, "", temporarily("%s: the answer is no list", name)
+		return nil, "", connectors.Temporarily("%s: the answer is no list", name)
 	}
 	var meta struct {
 		More  bool   `json:"has_more"`
 		After string `json:"after_cursor"`
 	}
 	if raw, ok := answer["meta"]; ok && json.Unmarshal(raw, &meta) != nil {
-		return nil, "", temporarily("%s: the answer does not say whether it is all", name)
+		return nil, "", connectors.Temporarily("%s: the answer does not say whether it is all", name)
 	}
 	switch {
 	case meta.More && meta.After == "", string(answer["next_page"]) != "" && string(answer["next_page"]) != "null":
-		return nil, "", temporarily("%s: the answer is a part of a list and does not say how to go on", name)
+		return nil, "", connectors.Temporarily("%s: the answer is a part of a list and does not say how to go on", name)
 	case meta.More:
 		return items, meta.After, nil
 	default:
 		return items, "", nil
 	}
-}
-
-// unsent marks the failure of a call that changes nothing.
-func unsent(err error) error {
-	if err == nil {
-		return nil
-	}
-	fault := *connectors.AsError(err)
-	fault.Sent = false
-	return &fault
-}
-
-// temporarily is the failure of a read whose answer cannot be used.
-func temporarily(format string, args ...any) *connectors.Error {
-	return &connectors.Error{Kind: connectors.Temporary, Err: fmt.Errorf(format, args...)}
-}
-
-// inDoubt is the failure of a change whose answer does not prove it.
-func inDoubt(format string, args ...any) *connectors.Error {
-	return &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: fmt.Errorf(format, args...)}
 }

@@ -49,7 +49,7 @@ func (c *connector) say(ctx context.Context, name, id string, comment map[string
 	}
 	said := comments([]audit{made})
 	if len(said) == 0 {
-		return inDoubt("%s: the answer does not hold the comment", name)
+		return connectors.InDoubt("%s: the answer does not hold the comment", name)
 	}
 	if said[0].Public && comment["public"] != true {
 		return &connectors.Error{Kind: connectors.Permanent, Sent: true, Err: errors.New(name + ": Zendesk made a private comment public")}

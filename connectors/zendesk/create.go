@@ -54,7 +54,7 @@ func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket)
 	}
 	made := answer.Ticket
 	if !number.MatchString(string(made.ID)) {
-		return connectors.Ref{}, inDoubt("create ticket: the answer names no ticket")
+		return connectors.Ref{}, connectors.InDoubt("create ticket: the answer names no ticket")
 	}
 	if made.External != key {
 		return connectors.Ref{}, &connectors.Error{Kind: connectors.Permanent, Sent: true, Err: fmt.Errorf(

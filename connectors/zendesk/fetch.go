@@ -3,7 +3,6 @@ package zendesk
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,7 +20,7 @@ func (c *connector) Fetch(ctx context.Context, ref connectors.Ref) (connectors.S
 	}
 	me, err := c.account(ctx)
 	if err != nil {
-		return connectors.Snapshot{}, beside(err)
+		return connectors.Snapshot{}, connectors.Beside(err)
 	}
 	all, err := c.customStatuses(ctx)
 	if err != nil {
@@ -36,11 +35,11 @@ func (c *connector) Fetch(ctx context.Context, ref connectors.Ref) (connectors.S
 	}
 	requests, err := c.approvalRequests(ctx, id)
 	if err != nil {
-		return connectors.Snapshot{}, beside(err)
+		return connectors.Snapshot{}, connectors.Beside(err)
 	}
 	people, err := c.people(ctx, involved(t, audits, requests))
 	if err != nil {
-		return connectors.Snapshot{}, beside(err)
+		return connectors.Snapshot{}, connectors.Beside(err)
 	}
 	account := func(id looseID) connectors.Account {
 		u, ok := people[id]
@@ -74,15 +73,6 @@ func (c *connector) Fetch(ctx context.Context, ref connectors.Ref) (connectors.S
 	return out, nil
 }
 
-// beside is the failure to read something beside a ticket. That this is not found does not mean that the ticket is gone.
-func beside(err error) error {
-	fault := *connectors.AsError(err)
-	if errors.Is(err, connectors.ErrNotFound) {
-		fault.Err = errors.New(fault.Err.Error())
-	}
-	return &fault
-}
-
 // evidence reads ticket and history so that they fit. They take two calls; a ticket moved in between is read once more.
 func (c *connector) evidence(ctx context.Context, id string, all statuses) (ticket, []audit, error) {
 	for range 2 {
@@ -95,14 +85,14 @@ func (c *connector) evidence(ctx context.Context, id string, all statuses) (tick
 			return ticket{}, nil, err
 		}
 		if len(audits) == 0 {
-			return ticket{}, nil, temporarily("read history: it is empty")
+			return ticket{}, nil, connectors.Temporarily("read history: it is empty")
 		}
 		_, end := steps(audits, t.standing(), all, func(audit, event) connectors.Account { return connectors.Account{} })
 		if all.name(end) == all.name(t.standing()) {
 			return t, audits, nil
 		}
 	}
-	return ticket{}, nil, temporarily("read ticket: its history does not lead to the status it has")
+	return ticket{}, nil, connectors.Temporarily("read ticket: its history does not lead to the status it has")
 }
 
 // involved are all accounts a snapshot names.
@@ -138,7 +128,7 @@ func (c *connector) people(ctx context.Context, ids []string) (map[looseID]user,
 			return nil, err
 		}
 		if answer.Users == nil {
-			return nil, temporarily("read people: the answer is no list")
+			return nil, connectors.Temporarily("read people: the answer is no list")
 		}
 		for _, u := range answer.Users {
 			out[u.ID] = u

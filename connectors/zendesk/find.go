@@ -54,9 +54,9 @@ func (c *connector) Find(ctx context.Context, key string) ([]connectors.Ref, err
 	}
 	switch {
 	case answer.Tickets == nil:
-		return nil, temporarily("find ticket: the answer is no list")
+		return nil, connectors.Temporarily("find ticket: the answer is no list")
 	case len(answer.Tickets) >= pageSize:
-		return nil, temporarily("find ticket: a hundred tickets or more come for one key")
+		return nil, connectors.Temporarily("find ticket: a hundred tickets or more come for one key")
 	}
 	slices.SortFunc(answer.Tickets, func(a, b ticket) int { return byNumber(string(a.ID), string(b.ID)) })
 	refs := []connectors.Ref{}

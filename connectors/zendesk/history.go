@@ -22,7 +22,7 @@ func (c *connector) audits(ctx context.Context, id string) ([]audit, error) {
 	}
 	for _, a := range out {
 		if a.ID == "" || a.Created.IsZero() {
-			return nil, temporarily("read history: an entry has no id or time")
+			return nil, connectors.Temporarily("read history: an entry has no id or time")
 		}
 	}
 	slices.SortStableFunc(out, func(a, b audit) int {

@@ -82,7 +82,7 @@ func (c *connector) probes(ctx context.Context, now time.Time) ([]string, error)
 	case isForbidden(err):
 		faults = append(faults, "the account may not write tickets: the scope tickets:write, or all of write")
 	case err != nil && status.Status != http.StatusNotFound && status.Status != http.StatusBadRequest && status.Status != http.StatusUnprocessableEntity:
-		return nil, unsent(err)
+		return nil, connectors.Unsent(err)
 	}
 	for _, name := range c.conf.Groups {
 		if !has(all.Groups, name) && all.Groups != nil {

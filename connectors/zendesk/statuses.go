@@ -42,7 +42,7 @@ func (c *connector) customStatuses(ctx context.Context) (statuses, error) {
 	if errors.Is(err, connectors.ErrNotFound) {
 		err = nil // the account has none
 	} else if err == nil && answer.All == nil {
-		err = temporarily("read statuses: the answer is no list")
+		err = connectors.Temporarily("read statuses: the answer is no list")
 	}
 	if err != nil {
 		return nil, err

@@ -76,7 +76,7 @@ func (c *connector) move(ctx context.Context, id string, before ticket, to statu
 		if after.standing() == before.standing() {
 			return connectors.Permanently("transition to %q: the ticket stays %q; a trigger or the account's permissions keep it there", wanted, now)
 		}
-		return inDoubt("transition to %q: the ticket was moved on to %q", wanted, now)
+		return connectors.InDoubt("transition to %q: the ticket was moved on to %q", wanted, now)
 	}
 	if lost := dropped(after, change); len(lost) > 0 {
 		return connectors.Permanently("transition to %q: Zendesk left out %s", wanted, strings.Join(lost, ", "))

@@ -114,7 +114,7 @@ func (c *connector) export(ctx context.Context, query string) (exportPage, error
 	var page exportPage
 	_, err := c.read(ctx, "read incremental export", "incremental/tickets/cursor?"+query, &page)
 	if err == nil && (page.Tickets == nil || page.After == "") {
-		err = temporarily("read incremental export: the answer is no list with a cursor")
+		err = connectors.Temporarily("read incremental export: the answer is no list with a cursor")
 	}
 	return page, err
 }
@@ -182,7 +182,7 @@ func (c *connector) look(ctx context.Context, open []connectors.Ref, after strin
 		return nil, "", err
 	}
 	if answer.Tickets == nil {
-		return nil, "", temporarily("read open tickets: the answer is no list")
+		return nil, "", connectors.Temporarily("read open tickets: the answer is no list")
 	}
 	now := c.clock(header)
 	missing := slices.Clone(ids)

@@ -60,7 +60,7 @@ func read(body []byte) (written, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&w); err != nil {
-		return w, errors.New("Request body is not processable. Please check the errors.")
+		return w, errors.New("request body is not processable")
 	}
 	runes := func(text string) int { return len([]rune(text)) }
 	total := 0

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -100,6 +101,11 @@ func (g *Gateway) judge(ctx context.Context, tx *store.Tx, at sheet, o others, c
 	case judge.Counted:
 		return g.counted(ctx, tx, d, v, o)
 	case judge.Refused:
+		if v.Code == judge.ContentChanged {
+			if err := g.ownUpdate(ctx, tx, link); err != nil {
+				return err
+			}
+		}
 		return g.refuse(ctx, tx, d, v)
 	case judge.Revoked:
 		return g.revoke(ctx, tx, d, v)
@@ -140,6 +146,22 @@ func (g *Gateway) counted(ctx context.Context, tx *store.Tx, d dossier, v judge.
 		text += " To add yours, move the ticket away from " + strconv.Quote(d.ticket.Status) + " and back again."
 	}
 	return g.comment(ctx, tx, d.caze.ID, d.link, purposeRefusal, v.Claim, text)
+}
+
+// ownUpdate is an error while what the ticket says may be our own writing, of which we do not know yet what became.
+func (g *Gateway) ownUpdate(ctx context.Context, tx *store.Tx, link store.Link) error {
+	deliveries, err := tx.DeliveriesOfCase(ctx, link.CaseID)
+	if err == nil && updating(deliveries, link.ID) {
+		err = elsewhere{errors.New("an update of our own is under way")}
+	}
+	return err
+}
+
+// updating tells whether a ticket may have been changed by an update that is still under way.
+func updating(deliveries []store.Delivery, linkID string) bool {
+	return slices.ContainsFunc(deliveries, func(d store.Delivery) bool {
+		return d.LinkID == linkID && d.Kind == string(connectors.Update) && (d.State == stateRunning || d.State == statePending && (d.InDoubt || d.MaySent))
+	})
 }
 
 // note adds a step to the record of the dossier's case.

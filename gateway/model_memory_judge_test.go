@@ -146,7 +146,8 @@ func (m *memory) evidence(link store.Link, terms mapping.Terms, f *flight) judge
 	rule := m.lib.rules[link.Rule]
 	e := judge.Evidence{
 		Link: link.ID, Key: link.Key, RefID: link.RefID, Baseline: link.Baseline, Snapshot: f.snapshot, Movers: map[string]judge.Mover{}, Matters: terms.Matters,
-		Holds: func(ticket map[string]any) (mapping.Verdict, error) { return rule.Decide(context.Background(), ticket) },
+		Spoiled: m.caseOf(link.CaseID).spoiled[link.ID],
+		Holds:   func(ticket map[string]any) (mapping.Verdict, error) { return rule.Decide(context.Background(), ticket) },
 		Duration: func(ticket map[string]any) (bool, time.Duration, error) {
 			return rule.Duration(context.Background(), ticket)
 		},
@@ -186,6 +187,9 @@ func (m *memory) judge(r int, link store.Link, f *flight) bool {
 		}
 	}
 	v := judge.Judge(in)
+	if v.Code == judge.ContentChanged && updating(c.owes(), link.ID) {
+		return false
+	}
 	if v.Outcome == judge.Counted && (f.missing != nil || len(c.votes) != f.votes) {
 		return false
 	}
@@ -223,6 +227,9 @@ func (m *memory) heed(c *memoryCase, link store.Link, terms mapping.Terms, v jud
 			return
 		}
 		c.refusals[key] = true
+		if v.Code == judge.ContentChanged {
+			c.spoiled[link.ID] = append(c.spoiled[link.ID], v.Claim)
+		}
 		c.starved = c.starved || v.Code == judge.ConditionFailed
 		m.comment(c, link, key, v.Text)
 		if terms.MoveBack != "" && c.State == caseOpen {

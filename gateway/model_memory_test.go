@@ -48,7 +48,16 @@ type memoryCase struct {
 	revoked    bool
 	votes      []store.Vote
 	refusals   map[string]bool
-	starved    bool // a condition failed, which here only the limit of its time makes it do
+	spoiled    map[string][]string // claims refused for what the ticket said, by link
+	starved    bool                // a condition failed, which here only the limit of its time makes it do
+}
+
+// owes are copies of its deliveries.
+func (c *memoryCase) owes() (all []store.Delivery) {
+	for _, d := range c.deliveries {
+		all = append(all, *d)
+	}
+	return all
 }
 
 type memoryReplica struct {
@@ -123,7 +132,7 @@ func (m *memory) accept(r int, e connectors.Event) {
 	c := m.caseOf(e.RequestID)
 	if c == nil {
 		c = &memoryCase{Case: store.Case{ID: m.id("c"), Connection: simTool, RequestID: e.RequestID, Kind: e.Kind, State: caseOpen, OpenedAt: m.w.clockOf(r)},
-			requester: e.Requester, refusals: map[string]bool{}}
+			requester: e.Requester, refusals: map[string]bool{}, spoiled: map[string][]string{}}
 		m.cases = append(m.cases, c)
 	}
 	stored.CaseID = c.ID

@@ -13,7 +13,9 @@ import (
 // freshDesk starts a stand-in that tells c of what people do there.
 func freshDesk(t *testing.T, c *check, o freshdeskstandin.Options) (*freshdeskstandin.Server, desk) {
 	t.Helper()
-	o.Accounts = freshAccounts(freshdeskstandin.Accounts())
+	if o.Accounts == nil {
+		o.Accounts = freshAccounts(freshdeskstandin.Accounts())
+	}
 	site := freshdeskstandin.New(o)
 	listen := httptest.NewServer(site)
 	t.Cleanup(listen.Close)

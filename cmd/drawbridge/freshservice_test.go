@@ -15,7 +15,9 @@ const freshSecret = "a secret that both sides know well"
 // freshService starts a stand-in that tells c of what people do there.
 func freshService(t *testing.T, c *check, o freshservicestandin.Options, further ...string) (*freshservicestandin.Server, desk) {
 	t.Helper()
-	o.Accounts = freshAccounts(freshservicestandin.Accounts())
+	if o.Accounts == nil {
+		o.Accounts = freshAccounts(freshservicestandin.Accounts())
+	}
 	site := freshservicestandin.New(o)
 	listen := httptest.NewServer(site)
 	t.Cleanup(listen.Close)

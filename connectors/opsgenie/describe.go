@@ -12,10 +12,10 @@ import (
 // Describe tells what every alert has. Any further field of a rule becomes a detail; which teams there are is told to other
 // keys only.
 func (c *connector) Describe(context.Context, connectors.Place) (connectors.Schema, error) {
-	return connectors.Schema{Statuses: statuses, Fields: []connectors.Field{
-		{ID: "message", Type: "text", Required: true, Doc: "the summary; up to 130 characters"},
-		{ID: "priority", Type: "text", Allowed: priorities},
-		{ID: "entity", Type: "text", Doc: "set when an alert is opened; up to 512 characters"},
+	return connectors.Schema{Statuses: statuses, Open: true, Fields: []connectors.Field{
+		{ID: "message", Type: "text", Required: true, Part: "summary", Max: maxMessage},
+		{ID: "priority", Type: "text", Part: "priority", Allowed: priorities},
+		{ID: "entity", Type: "text", Max: maxEntity, Doc: "set when an alert is opened"},
 		{ID: actionField, Type: "text", Allowed: c.conf.Actions, Doc: "the last custom action; not to be set"},
 	}}, nil
 }

@@ -27,9 +27,9 @@ func (c *connector) Describe(ctx context.Context, at connectors.Place) (connecto
 		return connectors.Schema{}, err
 	}
 	out := connectors.Schema{Statuses: statuses, Fields: []connectors.Field{
-		{ID: "title", Type: "text", Required: true, Doc: "the summary"},
-		{ID: "service", Type: "text", Required: true, Allowed: names(services), Doc: "the project"},
-		{ID: "priority", Type: "text", Allowed: names(priorities)},
+		{ID: "title", Type: "text", Required: true, Part: "summary"},
+		{ID: "service", Type: "text", Allowed: names(services), Doc: "the project, which every incident has"},
+		{ID: "priority", Type: "text", Part: "priority", Allowed: names(priorities)},
 		{ID: "urgency", Type: "text", Allowed: []string{"high", "low"}},
 		{ID: "escalation_policy", Type: "text", Doc: "its id"},
 		{ID: "assignee", Type: "text", Doc: "a user's id; not beside an escalation policy"},

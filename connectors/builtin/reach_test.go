@@ -1,21 +1,13 @@
 package builtin_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,16 +19,18 @@ import (
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/builtin"
+	"github.com/drawbridge-itsm/drawbridge/connectors/syslog"
+	"github.com/drawbridge-itsm/drawbridge/connectors/syslog/syslogstandin"
 )
 
-// host finds the hosts in settings.
-var host = regexp.MustCompile(`https://([^/\s:"]+)`)
+// wholeURL finds credentials that are a whole URL in settings.
+var wholeURL = regexp.MustCompile(`(?m)^\w*url: \{env:`)
 
-// reached are the vendors' hosts, which stand behind a proxy: no other way leads there, nobody knows their certificate, and
-// they ask for one. They answer everything with an object that may be an access token.
+// reached are the vendors' hosts, which stand behind a proxy: no other way leads there, nobody knows who vouches for them,
+// and they ask for a certificate. They answer everything with an object that may be an access token.
 type reached struct {
 	proxy      string
-	cert, key  string // the one there is: the authority, the hosts' and ours
+	authority  authority
 	mu         sync.Mutex
 	calls      []string
 	strangers  []string // calls without a certificate or the further header
@@ -44,35 +38,11 @@ type reached struct {
 	connection chan net.Conn
 }
 
-func reach(t *testing.T, hosts []string) *reached {
+func reach(t *testing.T) *reached {
 	t.Helper()
-	r := &reached{connection: make(chan net.Conn)}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority of a test"}, DNSNames: hosts,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	must(t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	must(t, err)
-	dir := t.TempDir()
-	r.cert, r.key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	must(t, os.WriteFile(r.cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
-	must(t, os.WriteFile(r.key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
-	ours, err := tls.LoadX509KeyPair(r.cert, r.key)
-	must(t, err)
-	pool := x509.NewCertPool()
-	cert, err := x509.ParseCertificate(der)
-	must(t, err)
-	pool.AddCert(cert)
-
+	r := &reached{connection: make(chan net.Conn), authority: newAuthority(t)}
 	vendors := &http.Server{Handler: http.HandlerFunc(r.answer), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
-	go func() {
-		_ = vendors.Serve(tls.NewListener(r, &tls.Config{Certificates: []tls.Certificate{ours}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}))
-	}()
+	go func() { _ = vendors.Serve(tls.NewListener(r, r.authority.server())) }()
 	t.Cleanup(func() { vendors.Close() })
 	proxy := httptest.NewServer(http.HandlerFunc(r.tunnel))
 	t.Cleanup(proxy.Close)
@@ -127,42 +97,97 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// client is a client of a connection with everything set that there is, and with credentials that may also be a key of
+// Standard Webhooks or a whole URL.
+func client(t *testing.T, out connectors.Outbound, a authority) *connectors.Client {
+	t.Helper()
+	out.CA, out.Cert, out.Key, out.Timeout = a.cert, a.cert, a.key, 5*time.Second
+	out.Headers = map[string]connectors.Secret{"X-Tenant": connectors.SecretValue("a-further-header")}
+	c, err := connectors.NewClient(out, &connectors.Vault{Getenv: func(name string) string {
+		if strings.HasSuffix(name, "_URL") {
+			return "https://whole.example/" + name
+		}
+		return "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+	}}, time.Now)
+	must(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func opened(t *testing.T, c connectors.Config, settings string, client *connectors.Client) connectors.Connector {
+	t.Helper()
+	must(t, yaml.NewDecoder(strings.NewReader(settings), yaml.Strict()).Decode(c))
+	opened, err := c.Open(connectors.Env{Name: "reached", Client: client, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+	must(t, err)
+	return opened
+}
+
+var aRecord = []connectors.Record{{EventID: "evt-1", Source: "epm", Group: "req-1", At: time.Now(), Event: map[string]any{"kind": "audit", "reason": "for a test"}}}
+
 // Every call of every connector goes through the proxy, shows our certificate, trusts our authority and carries the
-// further header: those for access tokens as well.
+// further header: those for access tokens and those that send records as well.
 func TestEveryConnectorGoesTheConfiguredWay(t *testing.T) {
-	t.Parallel()
+	everyNameIsKnown(t)
 	further := map[string]string{"webhook": "ping: {url: https://tool.example/ping}\n"} // what the example leaves out
-	hosts := map[string][]string{                                                       // that settings need not name
-		"apono": {"api.apono.io"}, "datatheorem": {"api.securetheorem.com"}, "servicedeskplus": {"accounts.zoho.eu"},
-	}
 	for vendor, config := range builtin.Vendors() {
+		if vendor == "syslog" {
+			continue // is not HTTP: see the test below
+		}
 		t.Run(vendor, func(t *testing.T) {
 			t.Parallel()
 			c := config()
 			settings := connectors.Example(c) + further[vendor]
-			must(t, yaml.NewDecoder(strings.NewReader(settings), yaml.Strict()).Decode(c))
-			names := slices.Clone(hosts[vendor])
-			for _, found := range host.FindAllStringSubmatch(settings, -1) {
-				names = append(names, found[1])
+			if wholeURL.MatchString(settings) { // ours is none of the vendor's hosts
+				settings += "address: https://relay.example\n"
 			}
-			way := reach(t, names)
-			client, err := connectors.NewClient(connectors.Outbound{
-				Proxy: way.proxy, CA: way.cert, Cert: way.cert, Key: way.key, AllowHosts: append(names, "127.0.0.1"), Timeout: 5 * time.Second,
-				Headers: map[string]connectors.Secret{"X-Tenant": connectors.SecretValue("a-further-header")},
-			}, &connectors.Vault{Getenv: func(name string) string { return "secret of " + name }}, time.Now)
-			must(t, err)
-			t.Cleanup(client.Close)
-			opened, err := c.Open(connectors.Env{Name: vendor, Client: client, Log: slog.New(slog.DiscardHandler), Now: time.Now})
-			must(t, err)
-			pinged := opened.Ping(t.Context()) // the answer is no vendor's
+			way := reach(t)
+			one := opened(t, c, settings, client(t, connectors.Outbound{Proxy: way.proxy}, way.authority))
+			ended := one.Ping(t.Context()) // the answer is no vendor's
+			own := func(call string) bool { return !strings.Contains(call, "token") }
+			if connectors.Can(one, connectors.Send) {
+				_, ended = connectors.SendAll(t.Context(), one, aRecord)
+				own = func(call string) bool {
+					return !strings.Contains(call, "token") && !strings.HasPrefix(call, http.MethodHead)
+				}
+			}
 			way.mu.Lock()
 			defer way.mu.Unlock()
-			if way.tunnels == 0 || !slices.ContainsFunc(way.calls, func(call string) bool { return !strings.Contains(call, "token") }) {
-				t.Errorf("nobody was reached, or for a token only: %v, calls %v", pinged, way.calls)
+			if way.tunnels == 0 || !slices.ContainsFunc(way.calls, own) {
+				t.Errorf("nobody was reached, or for a token only: %v, calls %v", ended, way.calls)
 			}
 			if len(way.strangers) > 0 {
 				t.Errorf("calls without our certificate or header: %v", way.strangers)
 			}
 		})
+	}
+}
+
+// Syslog is no HTTP: there are no headers, and a proxy that is asked for calls over HTTP is no way for it. With one set it
+// reaches nobody; certificate and authority hold as they do elsewhere.
+func TestSyslogShowsOurCertificateAndTrustsOurAuthority(t *testing.T) {
+	t.Parallel()
+	way := reach(t)
+	receiver, err := syslogstandin.New(way.authority.server())
+	must(t, err)
+	t.Cleanup(receiver.Close)
+	settings := fmt.Sprintf("host: 127.0.0.1\nport: %d\n", receiver.Port())
+	local := []string{"127.0.0.1"}
+
+	behind := opened(t, syslog.New(), settings, client(t, connectors.Outbound{Proxy: way.proxy, AllowHosts: local}, way.authority))
+	if err := behind.Ping(t.Context()); err == nil {
+		t.Error("it went past the proxy")
+	}
+	sink := opened(t, syslog.New(), settings, client(t, connectors.Outbound{AllowHosts: local}, way.authority))
+	must(t, sink.Ping(t.Context()))
+	results, err := connectors.SendAll(t.Context(), sink, aRecord)
+	must(t, err)
+	receiver.Close()
+	if got, faults := receiver.Taken(); len(results) != 1 || results[0].Err != nil || len(got) != 1 || len(faults) > 0 {
+		t.Errorf("%v, taken %v, %v", results, got, faults)
+	}
+	way.mu.Lock()
+	defer way.mu.Unlock()
+	if way.tunnels > 0 {
+		t.Errorf("%d tunnels", way.tunnels)
 	}
 }

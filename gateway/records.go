@@ -45,6 +45,7 @@ type sending struct {
 	until    time.Time // nothing is sent before
 	failed   int       // times in a row that the sink failed as a whole
 	width    int       // most records of the next batch
+	more     bool      // the last batch was full
 }
 
 // turn tells how many records the next batch may have; 0 while there can be none, or not before some time.

@@ -20,6 +20,7 @@ func (w *worker) send(ctx context.Context, conn *connection, version int64) (pau
 	now := w.g.now()
 	w.mu.Lock()
 	width, wait := w.sends.turn(conn, now)
+	more := w.sends.more
 	w.mu.Unlock()
 	if width == 0 {
 		if wait > 0 {
@@ -27,20 +28,34 @@ func (w *worker) send(ctx context.Context, conn *connection, version int64) (pau
 		}
 		return w.g.poll, nil // woken when the batch under way has ended
 	}
-	n, first, err := w.g.store.WaitingSends(ctx, w.name, now, width)
-	if err != nil || first.IsZero() {
-		return w.g.poll, err
+	_, linger := connectors.Batch(conn.connector)
+	if !more { // behind a full batch there mostly is another: counting it first would take as long as claiming it
+		n, first, err := w.g.store.WaitingSends(ctx, w.name, now, width)
+		if err != nil || first.IsZero() {
+			return w.g.poll, err
+		}
+		if n == 0 || n < width && first.Add(linger).After(now) {
+			return min(first.Add(linger).Sub(now), w.g.poll), nil
+		}
 	}
-	if _, linger := connectors.Batch(conn.connector); n == 0 || n < width && first.Add(linger).After(now) {
-		return min(first.Add(linger).Sub(now), w.g.poll), nil
-	}
-	claimed, err := w.take(ctx, conn, version, width, (*store.Tx).ClaimSends)
-	if err != nil || len(claimed) == 0 {
+	claimed, err := w.take(ctx, conn, version, width, func(tx *store.Tx, ctx context.Context, l store.Lease, now, until time.Time, limit int) ([]store.Delivery, error) {
+		return tx.ClaimSends(ctx, l, now, until, limit, linger)
+	})
+	if err != nil {
 		return w.g.poll, err
 	}
 	w.mu.Lock()
-	w.sends.begin()
+	w.sends.more = len(claimed) == width
+	if len(claimed) > 0 {
+		w.sends.begin()
+	}
 	w.mu.Unlock()
+	if len(claimed) == 0 {
+		if more {
+			return 0, nil // look again, for when there can be one
+		}
+		return w.g.poll, nil
+	}
 	w.calls.Go(func() { w.sendBatch(context.WithoutCancel(ctx), conn, claimed) })
 	return w.g.poll, nil
 }

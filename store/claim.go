@@ -31,18 +31,8 @@ type Finished struct {
 // connection the lease is named after. They are running, under the lease's epoch and until the time given. A lease that
 // has passed to another holder claims nothing.
 func (t *Tx) Claim(ctx context.Context, l Lease, now, until time.Time, limit int) ([]Delivery, error) {
-	return t.claim(ctx, `kind <> 'send'`, l, now, until, limit)
-}
-
-// ClaimSends does the same for records that go to a sink.
-func (t *Tx) ClaimSends(ctx context.Context, l Lease, now, until time.Time, limit int) ([]Delivery, error) {
-	return t.claim(ctx, `kind = 'send'`, l, now, until, limit)
-}
-
-// claim takes those that meet a condition as an index has it.
-func (t *Tx) claim(ctx context.Context, which string, l Lease, now, until time.Time, limit int) ([]Delivery, error) {
 	ds, err := all(ctx, t.Queries, (*Delivery).fields, `WITH due AS MATERIALIZED (
-			SELECT id FROM deliveries WHERE connection = $1 AND ready = 1 AND state = 'pending' AND `+which+` AND due <= $2
+			SELECT id FROM deliveries WHERE connection = $1 AND ready = 1 AND state = 'pending' AND kind <> 'send' AND due <= $2
 			ORDER BY due, id LIMIT $3`+t.engine.skipLocked+`
 		)
 		UPDATE deliveries SET state = 'running', attempts = attempts + 1, epoch = $4, claimed_until = $5, updated_at = $2
@@ -78,42 +68,80 @@ func (t *Tx) FinishMany(ctx context.Context, done []Finished) (fenced []string, 
 	if err := t.lockCases(ctx, cases); err != nil {
 		return nil, err
 	}
-	for part := range slices.Chunk(done, batch) {
-		lost, err := t.finish(ctx, part)
+	tickets, records := make([]Finished, 0, len(done)), []Finished(nil)
+	for _, f := range done {
+		if f.Delivery.Kind == sendKind {
+			records = append(records, f)
+		} else {
+			tickets = append(tickets, f)
+		}
+	}
+	for part := range slices.Chunk(tickets, batch) {
+		kept, err := t.write(ctx, part, `state = 'running' AND epoch = f.column2`)
 		if err != nil {
+			return nil, wrap("finish deliveries", err)
+		}
+		if fenced, err = t.finished(ctx, part, kept, fenced); err != nil {
 			return nil, err
 		}
-		fenced = append(fenced, lost...)
+	}
+	for part := range parts(records) {
+		held, err := t.release(ctx, part)
+		if err == nil && len(held) > 0 {
+			held, err = t.write(ctx, of(held, part), `state = 'pending'`)
+		}
+		if err != nil {
+			return nil, wrap("finish records", err)
+		}
+		if fenced, err = t.finished(ctx, part, held, fenced); err != nil {
+			return nil, err
+		}
 	}
 	return fenced, nil
 }
 
-func (t *Tx) finish(ctx context.Context, done []Finished) (fenced []string, err error) {
+// of are those with one of the ids.
+func of(ids []string, done []Finished) []Finished {
+	known := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		known[id] = true
+	}
+	return slices.DeleteFunc(slices.Clone(done), func(f Finished) bool { return !known[f.Delivery.ID] })
+}
+
+// write writes how attempts ended, at deliveries that meet a condition, and answers the ids of these.
+func (t *Tx) write(ctx context.Context, done []Finished, which string) ([]string, error) {
 	args := make([]any, 0, len(done)*10)
 	for _, f := range done {
-		giveBack := !f.Finish.UsedAttempt
+		attempts := f.Delivery.Attempts
+		if !f.Finish.UsedAttempt {
+			attempts--
+		}
 		mayHaveActed := f.Finish.InDoubt || f.Finish.State == Delivered
 		args = append(args, f.Delivery.ID, f.Delivery.Epoch, f.Finish.State, millis(f.Finish.Due), bit(f.Finish.InDoubt),
-			bit(mayHaveActed), text(f.Finish.Error), bit(giveBack), millis(f.Finish.At), millis(f.Finish.DoubtUntil))
+			bit(mayHaveActed), text(f.Finish.Error), attempts, millis(f.Finish.At), millis(f.Finish.DoubtUntil))
 	}
 	const number = "CAST(? AS BIGINT)"
 	const words = "CAST(? AS TEXT)"
-	kept, err := all(ctx, t.Queries, single[string], `UPDATE deliveries SET
+	return all(ctx, t.Queries, single[string], `UPDATE deliveries SET
 			state = f.column3,
 			ready = CASE WHEN f.column3 = 'pending' THEN 1 ELSE 0 END,
 			due = CASE WHEN f.column3 = 'pending' THEN f.column4 ELSE due END,
 			in_doubt = f.column5,
 			may_sent = CASE WHEN f.column6 = 1 THEN 1 ELSE may_sent END,
 			error = f.column7,
-			attempts = attempts - f.column8,
+			attempts = f.column8,
+			epoch = f.column2,
 			updated_at = f.column9,
 			doubt_until = f.column10
 		FROM (VALUES `+tuples(len(done), words, number, words, number, number, number, words, number, number, number)+`) AS f
-		WHERE id = f.column1 AND state = 'running' AND epoch = f.column2
+		WHERE id = f.column1 AND `+which+`
 		RETURNING id`, args...)
-	if err != nil {
-		return nil, wrap("finish deliveries", err)
-	}
+}
+
+// finished notes the attempts at the deliveries that were kept and frees the lanes of those that leave theirs. It answers
+// the others behind those given.
+func (t *Tx) finished(ctx context.Context, done []Finished, kept, fenced []string) ([]string, error) {
 	var attempts []Attempt
 	var left []string
 	for _, f := range done {
@@ -139,9 +167,14 @@ func (t *Tx) finish(ctx context.Context, done []Finished) (fenced []string, err 
 // their place; a lost attempt is recorded for each.
 func (t *Tx) TakeBack(ctx context.Context, connection string, epoch int64, now time.Time, lag time.Duration) ([]Delivery, error) {
 	ds, err := all(ctx, t.Queries, (*Delivery).fields, `UPDATE deliveries SET state = 'pending', in_doubt = 1, may_sent = 1,
-			due = CASE WHEN kind = 'send' THEN due ELSE $1 END, updated_at = $1, doubt_until = claimed_until + $2
+			due = $1, updated_at = $1, doubt_until = claimed_until + $2
 		WHERE connection = $3 AND state = 'running' AND epoch < $4
 		RETURNING `+deliveryColumns, millis(now), lag.Milliseconds(), connection, epoch)
+	if err == nil {
+		var records []Delivery
+		records, err = t.takeBackSends(ctx, connection, epoch, now)
+		ds = append(ds, records...)
+	}
 	if err != nil {
 		return nil, wrap("take deliveries back", err)
 	}
@@ -188,7 +221,7 @@ func (a *Attempt) fields() []any {
 }
 
 func (t *Tx) addAttempts(ctx context.Context, attempts []Attempt) error {
-	for part := range slices.Chunk(attempts, batch) {
+	for part := range parts(attempts) {
 		args := make([]any, 0, len(part)*9)
 		for _, a := range part {
 			if a.ID == "" {

@@ -58,8 +58,13 @@ type Delivery struct {
 	RuleVersion  int64
 }
 
-const deliveryColumns = `id, COALESCE(case_id, ''), event_id, link_id, lane, connection, kind, mode, state, seq, ready,
-	holds, in_doubt, may_sent, due, attempts, epoch, claimed_until, doubt_until, action, purpose, decision_id, error,
+// storedColumns are those of deliveries of which it is known whether they are under way as records.
+const storedColumns = `id, COALESCE(case_id, ''), event_id, link_id, lane, connection, kind, mode, state` + furtherColumns
+
+const deliveryColumns = `id, COALESCE(case_id, ''), event_id, link_id, lane, connection, kind, mode,
+	CASE WHEN kind = 'send' AND state = 'pending' AND NOT (` + notSending + `) THEN 'running' ELSE state END` + furtherColumns
+
+const furtherColumns = `, seq, ready, holds, in_doubt, may_sent, due, attempts, epoch, claimed_until, doubt_until, action, purpose, decision_id, error,
 	created_at, updated_at, rule, rule_version`
 
 func (d *Delivery) fields() []any {
@@ -140,8 +145,11 @@ func (d *Delivery) values() []any {
 // Replan puts another action, as rendered by the rule and version given, into a delivery that is pending or dead and
 // that no attempt can have carried out; ErrConflict otherwise.
 func (t *Tx) Replan(ctx context.Context, id string, action json.RawMessage, rule string, version int64, now time.Time) error {
+	if _, err := t.lockLane(ctx, id); err != nil {
+		return wrap("replan delivery", err)
+	}
 	err := t.change(ctx, ErrConflict, `UPDATE deliveries SET action = $1, rule = $2, rule_version = $3, updated_at = $4
-		WHERE id = $5 AND state IN ('pending', 'dead') AND may_sent = 0 AND in_doubt = 0`,
+		WHERE id = $5 AND `+atRest+` AND may_sent = 0 AND in_doubt = 0`,
 		text(string(action)), rule, version, millis(now), id)
 	return wrap("replan delivery", err)
 }
@@ -153,7 +161,7 @@ func (t *Tx) Settle(ctx context.Context, id string, now time.Time) error {
 		return wrap("settle delivery", err)
 	}
 	err := t.change(ctx, ErrConflict, `UPDATE deliveries SET state = 'delivered', ready = 0, in_doubt = 0, may_sent = 1,
-		error = '', updated_at = $1 WHERE id = $2 AND state IN ('pending', 'dead')`, millis(now), id)
+		error = '', updated_at = $1 WHERE id = $2 AND `+atRest, millis(now), id)
 	if err != nil {
 		return wrap("settle delivery", err)
 	}
@@ -187,21 +195,6 @@ func (q Queries) DeadLetters(ctx context.Context, connection string, limit int) 
 	query, args := w.query(`SELECT `+deliveryColumns+` FROM deliveries`, `ORDER BY updated_at DESC, id DESC`, limit)
 	ds, err := all(ctx, q, (*Delivery).fields, query, args...)
 	return ds, wrap("read dead letters", err)
-}
-
-// WaitingSends counts the records that can be claimed for a sink, up to limit, and tells since when the first could be,
-// or will be able to.
-func (q Queries) WaitingSends(ctx context.Context, connection string, now time.Time, limit int) (n int, first time.Time, err error) {
-	type waiting struct {
-		n     int64
-		first stamp
-	}
-	w, err := one(ctx, q, func(w *waiting) []any { return []any{&w.n, &w.first} }, `SELECT
-			COUNT(CASE WHEN due <= $2 THEN 1 END), COALESCE(MIN(due), 0) FROM (
-				SELECT due FROM deliveries WHERE connection = $1 AND ready = 1 AND state = 'pending' AND kind = 'send'
-				ORDER BY due, id LIMIT $3
-			) AS next`, connection, millis(now), int64(limit))
-	return int(w.n), time.Time(w.first), wrap("count waiting records", err)
 }
 
 // NextDue tells when the next delivery of a connection can be claimed, records for a sink left out; false when none is

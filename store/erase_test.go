@@ -21,6 +21,7 @@ var impersonal = map[string]string{
 	"links":                "*",
 	"deliveries":           "id case_id event_id link_id lane connection kind mode state purpose decision_id rule",
 	"attempts":             "id delivery_id outcome",
+	"sending":              "*",
 	"leases":               "*",
 	"health":               "*",
 	"decisions":            "id case_id link_id outcome origin claim rule policy state delivery_id",

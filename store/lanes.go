@@ -100,7 +100,7 @@ func (t *Tx) Replay(ctx context.Context, id string, now time.Time) error {
 	// A row behind it may be ready by now, since a dead row that holds nothing was passed. It steps back, unless it is
 	// running: then this one is next.
 	_, err = t.exec(ctx, `UPDATE deliveries SET ready = 0 WHERE case_id = $1 AND lane = $2 AND ready = 1
-		AND state = 'pending' AND seq > $3`, d.CaseID, d.Lane, d.Seq)
+		AND state = 'pending' AND `+notSending+` AND seq > $3`, d.CaseID, d.Lane, d.Seq)
 	if err != nil {
 		return wrap("replay delivery", err)
 	}
@@ -113,21 +113,23 @@ func (t *Tx) Cancel(ctx context.Context, id string, now time.Time) error {
 		return wrap("cancel delivery", err)
 	}
 	err := t.change(ctx, ErrConflict, `UPDATE deliveries SET state = 'canceled', ready = 0, updated_at = $1
-		WHERE id = $2 AND state IN ('pending', 'dead')`, millis(now), id)
+		WHERE id = $2 AND `+atRest, millis(now), id)
 	if err != nil {
 		return wrap("cancel delivery", err)
 	}
 	return wrap("cancel delivery", t.free(ctx, []string{id}))
 }
 
-// lockLane reads a delivery with its case locked.
+// lockLane reads a delivery with its case locked, and what of its lane may be claimed.
 func (t *Tx) lockLane(ctx context.Context, id string) (Delivery, error) {
 	d, err := t.Delivery(ctx, id)
 	if err != nil {
 		return d, err
 	}
 	if d.CaseID != "" {
-		err = t.lockCases(ctx, []string{d.CaseID})
+		if err := t.lockCases(ctx, []string{d.CaseID}); err != nil {
+			return d, err
+		}
 	}
-	return d, err
+	return d, t.lockSends(ctx, d)
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -175,6 +177,26 @@ func bytesOf(b []byte) []byte {
 
 // batch is how many rows one statement takes at most: each size is a statement of its own to prepare.
 const batch = 64
+
+// many is how many rows it takes where there are more than that: records for a sink come by the thousand.
+const many = 256
+
+// parts cuts rows into those of one statement each.
+func parts[T any](rows []T) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		for len(rows) >= many {
+			if !yield(rows[:many]) {
+				return
+			}
+			rows = rows[many:]
+		}
+		for part := range slices.Chunk(rows, batch) {
+			if !yield(part) {
+				return
+			}
+		}
+	}
+}
 
 // tuples writes n groups of parameters, ($1, $2), ($3, $4), and so on, each parameter put into its form: "?" is the
 // parameter itself.

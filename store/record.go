@@ -70,7 +70,7 @@ func (t *Tx) Record(ctx context.Context, e Entry) error {
 
 // RecordAll appends entries to the record, in their order.
 func (t *Tx) RecordAll(ctx context.Context, entries []Entry) error {
-	for part := range slices.Chunk(entries, batch) {
+	for part := range parts(entries) {
 		args := make([]any, 0, len(part)*8)
 		for _, e := range part {
 			content, err := json.Marshal(e.Content)

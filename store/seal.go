@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -71,25 +70,18 @@ func (q Queries) head(ctx context.Context, lock string) (Checkpoint, error) {
 	return head, err
 }
 
-// Unsealed reads rows that are still to be sealed, the oldest first. A transaction that commits late brings rows older
-// than some that are sealed already: they are here all the same.
-func (q Queries) Unsealed(ctx context.Context, limit int) ([]Entry, error) {
-	es, err := all(ctx, q, (*Entry).fields, `SELECT `+sealedColumns+` FROM records WHERE n IS NULL ORDER BY id LIMIT $1`,
-		int64(limit))
-	return plainContent(es), wrap("read unsealed record", err)
-}
-
-// UnsealedAfter reads rows that are still to be sealed from the one after the id given, by id.
+// UnsealedAfter reads rows that are still to be sealed from the one after the id given, the oldest first. A transaction that
+// commits late brings rows older than some that are sealed already: they are here all the same, after "".
 func (q Queries) UnsealedAfter(ctx context.Context, after string, limit int) ([]Entry, error) {
 	es, err := all(ctx, q, (*Entry).fields, `SELECT `+sealedColumns+` FROM records WHERE n IS NULL AND id > $1
 		ORDER BY id LIMIT $2`, after, int64(limit))
 	return plainContent(es), wrap("read unsealed record", err)
 }
 
-// Seal numbers and chains rows that Unsealed gave, after a head that LockHead gave, and answers where that leads to.
+// Seal numbers and chains rows that UnsealedAfter gave, after a head that LockHead gave, and answers where that leads to.
 // The caller signs it and writes it with SetHead in the same transaction. ErrConflict when a row is sealed already.
 func (t *Tx) Seal(ctx context.Context, head Checkpoint, entries []Entry) (Checkpoint, error) {
-	for part := range slices.Chunk(entries, batch) {
+	for part := range parts(entries) {
 		args := make([]any, 0, len(part)*3)
 		for _, e := range part {
 			head.N++

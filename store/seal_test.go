@@ -19,7 +19,7 @@ func seal(t *testing.T, s *store.Store) store.Checkpoint {
 		if err != nil {
 			return err
 		}
-		entries, err := tx.Unsealed(t.Context(), 1000)
+		entries, err := tx.UnsealedAfter(t.Context(), "", 1000)
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func TestSealNumbersAndChainsWithoutAGap(t *testing.T) {
 		if n, err := s.LastSealed(t.Context()); err != nil || n != 73 {
 			t.Errorf("LastSealed = %d, %v", n, err)
 		}
-		if left, err := s.Unsealed(t.Context(), 10); err != nil || len(left) != 0 {
+		if left, err := s.UnsealedAfter(t.Context(), "", 10); err != nil || len(left) != 0 {
 			t.Errorf("Unsealed = %v, %v", left, err)
 		}
 	})
@@ -87,7 +87,7 @@ func TestSealRefusesWhatIsSealedAlready(t *testing.T) {
 	storetest.Engines(t, func(t *testing.T, engine string) {
 		s := storetest.New(t, engine)
 		record(t, s, 2)
-		entries, err := s.Unsealed(t.Context(), 10)
+		entries, err := s.UnsealedAfter(t.Context(), "", 10)
 		if err != nil {
 			t.Fatal(err)
 		}

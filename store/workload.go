@@ -22,6 +22,7 @@ func (q Queries) Workloads(ctx context.Context) (map[string]Workload, error) {
 	rows, err := all(ctx, q, func(c *counted) []any { return []any{&c.connection, &c.what, &c.n} }, `
 		SELECT connection, state, COUNT(*) FROM deliveries
 			WHERE state IN ('pending', 'running', 'dead') AND mode = 'live' GROUP BY connection, state
+		UNION ALL SELECT sink, 'sending', COUNT(*) FROM sending GROUP BY sink
 		UNION ALL SELECT connection, 'quarantine', COUNT(*) FROM quarantine WHERE state = 'waiting' GROUP BY connection
 		UNION ALL SELECT connection, 'unplanned', COUNT(*) FROM events WHERE state = 'accepted' GROUP BY connection
 		UNION ALL SELECT connection, 'unrouted', COUNT(*) FROM events WHERE state = 'unrouted' AND test = 0 GROUP BY connection`)
@@ -34,9 +35,11 @@ func (q Queries) Workloads(ctx context.Context) (map[string]Workload, error) {
 		w.Connection = r.connection
 		switch r.what {
 		case Pending:
-			w.Pending = r.n
+			w.Pending += r.n
 		case Running:
-			w.Running = r.n
+			w.Running += r.n
+		case "sending":
+			w.Pending, w.Running = w.Pending-r.n, w.Running+r.n
 		case Dead:
 			w.Dead = r.n
 		case "quarantine":
@@ -54,7 +57,7 @@ func (q Queries) Workloads(ctx context.Context) (map[string]Workload, error) {
 // Queue reads ids of a connection's deliveries that are pending or dead, of each case the last first, so that who takes
 // them out one by one makes none ready that is to go as well.
 func (q Queries) Queue(ctx context.Context, connection string, limit int) ([]string, error) {
-	ids, err := all(ctx, q, single[string], `SELECT id FROM deliveries WHERE connection = $1 AND state IN ('pending', 'dead')
+	ids, err := all(ctx, q, single[string], `SELECT id FROM deliveries WHERE connection = $1 AND `+atRest+`
 		AND mode = 'live' ORDER BY COALESCE(case_id, ''), seq DESC, id LIMIT $2`, connection, int64(limit))
 	return ids, wrap("read queue", err)
 }

@@ -17,7 +17,7 @@ const (
 	// No connection can have this name, and leases share one space of names.
 	sealerLease = "record/sealer"
 	sealerTTL   = 15 * time.Second
-	sealBatch   = 512
+	sealBatch   = 1024
 )
 
 // Sealer seals the record while it holds the lease. One goroutine uses it.
@@ -105,30 +105,31 @@ func (s *Sealer) hold(ctx context.Context) (bool, error) {
 // sealAll seals batch after batch until nothing is left. The head's lock alone keeps two that do it from doing harm; a
 // lease, where given, keeps them from doing it twice.
 func sealAll(ctx context.Context, db *store.Store, key ed25519.PrivateKey, lease *store.Lease) (int, error) {
-	total := 0
+	total, after := 0, "" // behind what was sealed here: the index has those entries until it is cleaned up
 	for {
 		now, err := db.Now(ctx)
 		if err != nil {
 			return total, err
 		}
-		due, err := sealDue(ctx, db, key, now)
-		if err != nil || !due {
-			return total, err
+		if total == 0 {
+			if due, err := sealDue(ctx, db, key, now); err != nil || !due {
+				return 0, err
+			}
 		}
-		n := 0
+		n, last := 0, ""
 		err = db.InTx(ctx, func(tx *store.Tx) (err error) {
 			if lease != nil {
 				if err := tx.HoldsLease(ctx, *lease); err != nil {
 					return err
 				}
 			}
-			n, err = sealSome(ctx, tx, key, now)
+			n, last, err = sealSome(ctx, tx, key, now, after)
 			return err
 		})
 		if err != nil {
 			return total, fmt.Errorf("seal record: %w", err)
 		}
-		total += n
+		total, after = total+n, last
 		if n < sealBatch {
 			return total, nil
 		}
@@ -137,7 +138,7 @@ func sealAll(ctx context.Context, db *store.Store, key ed25519.PrivateKey, lease
 
 // sealDue looks without writing, so that an idle system writes nothing.
 func sealDue(ctx context.Context, db *store.Store, key ed25519.PrivateKey, now time.Time) (bool, error) {
-	waiting, err := db.Unsealed(ctx, 1)
+	waiting, err := db.UnsealedAfter(ctx, "", 1)
 	if err != nil || len(waiting) > 0 {
 		return len(waiting) > 0, err
 	}
@@ -160,31 +161,35 @@ func dayDue(ctx context.Context, q store.Queries, now time.Time) (bool, error) {
 	return day(last.At).Before(day(now)), err
 }
 
-func sealSome(ctx context.Context, tx *store.Tx, key ed25519.PrivateKey, now time.Time) (int, error) {
+// sealSome seals one batch of entries after the id given. It answers how many they were, and the id of the last.
+func sealSome(ctx context.Context, tx *store.Tx, key ed25519.PrivateKey, now time.Time, after string) (n int, last string, err error) {
 	head, err := tx.LockHead(ctx)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	if err := mayGoOn(ctx, tx, key, head); err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	entries, err := tx.Unsealed(ctx, sealBatch)
+	entries, err := tx.UnsealedAfter(ctx, after, sealBatch)
 	if err != nil {
-		return 0, err
+		return 0, "", err
+	}
+	if n = len(entries); n > 0 {
+		last = entries[n-1].ID
 	}
 	if head, err = tx.Seal(ctx, head, entries); err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	head.Kind, head.At = store.CheckpointHead, now
 	if err := tx.SetHead(ctx, sign(key, head)); err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	due, err := dayDue(ctx, tx.Queries, now)
 	if err != nil || !due {
-		return len(entries), err
+		return n, last, err
 	}
 	head.Kind = store.CheckpointDay
-	return len(entries), tx.SetCheckpoint(ctx, sign(key, head))
+	return n, last, tx.SetCheckpoint(ctx, sign(key, head))
 }
 
 // mayGoOn tells whether a head, which is locked, is one to seal after.

@@ -25,12 +25,13 @@ func TestPresetsOfADirectory(t *testing.T) {
 	must(t, err)
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(page), -1)
 	p := newProgram(t)
-	docs := aponoSource
+	docs, own := aponoSource, ""
 	for _, block := range blocks {
 		switch {
 		case strings.HasPrefix(block[1], "preset: "):
-			p.write("presets/acme-logs.yaml", block[1])
-		case strings.Contains(block[1], "connector: acme-logs"), strings.HasPrefix(block[1], "kind: Rule"):
+			own = block[1]
+			p.write("presets/acme-logs.yaml", own)
+		case strings.Contains(block[1], "connector: acme-logs"):
 			docs += "---\n" + block[1]
 		}
 	}
@@ -44,7 +45,7 @@ func TestPresetsOfADirectory(t *testing.T) {
 	if r := p.run("check", "docs"); r.code == 0 || !strings.Contains(r.err, `there is no "acme-logs"`) {
 		t.Errorf("without the directory: %+v", r)
 	}
-	p.write("presets/jira.yaml", strings.Replace(blocks[2][1], "acme-logs", "jira", 1))
+	p.write("presets/jira.yaml", strings.Replace(own, "acme-logs", "jira", 1))
 	if r := p.run("check", "--presets", "presets", "docs"); r.code == 0 || !strings.Contains(r.err, "no preset") {
 		t.Errorf("with the name of a connector: %+v", r)
 	}

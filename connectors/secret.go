@@ -43,6 +43,9 @@ func SecretValue(v string) Secret {
 	return Secret{byValue, &v}
 }
 
+// SecretFile returns a secret that is read from a file of the secrets directory.
+func SecretFile(name string) Secret { return Secret{byFile, &name} }
+
 // IsZero tells whether nothing was configured.
 func (s Secret) IsZero() bool { return s.text == nil }
 

@@ -3,7 +3,10 @@ package connectors
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -130,4 +133,35 @@ func (v *Vault) aead(id string) (cipher.AEAD, error) {
 		return nil, fmt.Errorf("key %q: %w", id, err)
 	}
 	return cipher.NewGCM(block)
+}
+
+// Sign marks a text for one purpose under a key derived from the current one. The mark for one purpose is none for
+// another.
+func (v *Vault) Sign(purpose, text string) ([]byte, error) {
+	key, ok := v.Keys[v.Current]
+	if !ok {
+		return nil, fmt.Errorf("no key %q to sign with", v.Current)
+	}
+	return markOf(key, purpose, text)
+}
+
+// Signed tells whether a mark was made by Sign, under whichever of the keys.
+func (v *Vault) Signed(purpose, text string, given []byte) bool {
+	same := false
+	for _, key := range v.Keys {
+		if made, err := markOf(key, purpose, text); err == nil && hmac.Equal(made, given) {
+			same = true
+		}
+	}
+	return same
+}
+
+func markOf(key []byte, purpose, text string) ([]byte, error) {
+	derived, err := hkdf.Key(sha256.New, key, nil, "drawbridge "+purpose, sha256.Size)
+	if err != nil {
+		return nil, fmt.Errorf("derive key: %w", err)
+	}
+	m := hmac.New(sha256.New, derived)
+	m.Write([]byte(text))
+	return m.Sum(nil), nil
 }

@@ -161,3 +161,36 @@ func TestVaultRefusesAKeyThatIsNoneOfItsKind(t *testing.T) {
 		}
 	}
 }
+
+func TestMarksAreForOnePurposeAndOutliveARotation(t *testing.T) {
+	t.Parallel()
+	old := &connectors.Vault{Keys: map[string][]byte{"a": bytes.Repeat([]byte{1}, 32)}, Current: "a"}
+	mark, err := old.Sign("links", "text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := &connectors.Vault{Keys: map[string][]byte{"a": bytes.Repeat([]byte{1}, 32), "b": bytes.Repeat([]byte{2}, 32)}, Current: "b"}
+	other := &connectors.Vault{Keys: map[string][]byte{"b": bytes.Repeat([]byte{2}, 32)}, Current: "b"}
+	for _, test := range []struct {
+		name, purpose, text string
+		vault               *connectors.Vault
+		mark                []byte
+		want                bool
+	}{
+		{"the same key", "links", "text", old, mark, true},
+		{"a key that only opens", "links", "text", both, mark, true},
+		{"another key", "links", "text", other, mark, false},
+		{"another purpose", "forms", "text", old, mark, false},
+		{"another text", "links", "texts", old, mark, false},
+		{"a part of the mark", "links", "text", old, mark[:16], false},
+		{"no mark", "links", "text", old, nil, false},
+		{"no key", "links", "text", &connectors.Vault{}, mark, false},
+	} {
+		if got := test.vault.Signed(test.purpose, test.text, test.mark); got != test.want {
+			t.Errorf("%s: got %t", test.name, got)
+		}
+	}
+	if _, err := (&connectors.Vault{}).Sign("links", "text"); err == nil {
+		t.Error("a vault without a key signs")
+	}
+}

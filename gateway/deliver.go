@@ -113,10 +113,14 @@ func (w *worker) try(ctx context.Context, conn *connection, d store.Delivery) (a
 			return a, done, err
 		}
 	}
-	a, err = w.g.recalled(ctx, conn, d.LinkID, a)
-	if err == nil {
-		done, err = connectors.Do(ctx, conn.connector, a)
+	if a, err = w.g.recalled(ctx, conn, d.LinkID, a); err != nil {
+		return a, done, err
 	}
+	sent, err := w.g.withLinks(conn, a)
+	if err != nil {
+		return a, done, err
+	}
+	done, err = connectors.Do(ctx, conn.connector, sent)
 	return a, done, err
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/gateway/audit"
+	"github.com/drawbridge-itsm/drawbridge/gateway/signin"
 	"github.com/drawbridge-itsm/drawbridge/mapping"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
@@ -46,6 +47,30 @@ type serverSettings struct {
 	TLSKey       string         `env:"DRAWBRIDGE_TLS_KEY" placeholder:"FILE" help:"PEM private key."`
 	ClientCA     string         `env:"DRAWBRIDGE_CLIENT_CA" placeholder:"FILE" help:"PEM authorities of client certificates; read again when it changes."`
 	TrustedProxy []netip.Prefix `env:"DRAWBRIDGE_TRUSTED_PROXY" placeholder:"CIDR" help:"Networks of proxies whose X-Forwarded-For and client certificates are believed."`
+
+	OIDCIssuer       string `name:"oidc-issuer" env:"DRAWBRIDGE_OIDC_ISSUER" placeholder:"URL" help:"Identity provider where people sign in who answer by a link."`
+	OIDCClientID     string `name:"oidc-client-id" env:"DRAWBRIDGE_OIDC_CLIENT_ID" placeholder:"ID" help:"This server's client there; its redirect address is the base URL followed by /auth/callback."`
+	OIDCClientSecret string `name:"oidc-client-secret" env:"DRAWBRIDGE_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"That client's secret, or file:NAME for a file of --secrets."`
+	OIDCAnyMail      bool   `name:"oidc-any-mail" env:"DRAWBRIDGE_OIDC_ANY_MAIL" help:"Believe mail addresses of which the provider does not say that they are verified."`
+}
+
+// signIn is where people sign in; nil where no identity provider is set up.
+func (s serverSettings) signIn(db *store.Store, vault *connectors.Vault) (*signin.Provider, error) {
+	if s.OIDCIssuer == "" {
+		if s.OIDCClientID != "" || s.OIDCClientSecret != "" || s.OIDCAnyMail {
+			return nil, errors.New("--oidc-issuer is missing, but other settings of an identity provider are there")
+		}
+		return nil, nil
+	}
+	secret := connectors.Secret{}
+	if name, ok := strings.CutPrefix(s.OIDCClientSecret, "file:"); ok {
+		secret = connectors.SecretFile(name)
+	} else if s.OIDCClientSecret != "" {
+		secret = connectors.SecretValue(s.OIDCClientSecret)
+	}
+	return signin.New(signin.Options{
+		Issuer: s.OIDCIssuer, ClientID: s.OIDCClientID, Secret: secret, BaseURL: s.BaseURL, AnyMail: s.OIDCAnyMail, Store: db, Vault: vault,
+	})
 }
 
 // configFile is a kong flag that reads the file it names and offers its lines as values of the flags.
@@ -92,6 +117,11 @@ type fileSettings struct {
 	TLSKey       string   `yaml:"tls-key"`
 	ClientCA     string   `yaml:"client-ca"`
 	TrustedProxy []string `yaml:"trusted-proxy"`
+
+	OIDCIssuer       string `yaml:"oidc-issuer"`
+	OIDCClientID     string `yaml:"oidc-client-id"`
+	OIDCClientSecret string `yaml:"oidc-client-secret"`
+	OIDCAnyMail      bool   `yaml:"oidc-any-mail"`
 }
 
 func readConfig(text []byte) (map[string]any, error) {
@@ -107,6 +137,10 @@ func readConfig(text []byte) (map[string]any, error) {
 		case string:
 			if field != "" {
 				values[name] = field
+			}
+		case bool:
+			if field {
+				values[name] = "true"
 			}
 		case []string:
 			if len(field) > 0 {

@@ -17,10 +17,12 @@ const module = "github.com/drawbridge-itsm/drawbridge/"
 var mayImport = map[string][]string{
 	"cmd":                      {"connectors", "gateway", "mapping", "store", "migrations"},
 	"gateway":                  {"connectors", "connectors/verify", "gateway/audit", "gateway/judge", "mapping", "store"},
-	"gateway/api":              {"connectors", "gateway", "store"},
+	"gateway/api":              {"connectors", "gateway", "gateway/signin", "store"},
 	"gateway/audit":            {"connectors", "store"},
 	"gateway/console":          {},
 	"gateway/judge":            {"connectors", "mapping"},
+	"gateway/signin":           {"connectors", "store"},
+	"gateway/signin/oidctest":  {},
 	"connectors":               {"connectors/jsonscan"},
 	"connectors/verify":        {"connectors"},
 	"connectors/jsonscan":      {},

@@ -100,7 +100,11 @@ func (b *bridge) open(ctx context.Context) (fresh string, err error) {
 	if b.gateway, err = gateway.New(ctx, o); err != nil {
 		return "", err
 	}
-	b.handler = api.New(api.Options{Gateway: b.gateway, Store: b.store, Page: console.Page(), Token: hash, Log: b.log, Proxies: b.settings.TrustedProxy, Version: version})
+	people, err := b.settings.signIn(b.store, b.vault)
+	if err != nil {
+		return "", err
+	}
+	b.handler = api.New(api.Options{Gateway: b.gateway, Store: b.store, Page: console.Page(), Token: hash, Log: b.log, Proxies: b.settings.TrustedProxy, Version: version, SignIn: people})
 	return fresh, nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/drawbridge-itsm/drawbridge/gateway"
+	"github.com/drawbridge-itsm/drawbridge/gateway/signin"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
 
@@ -32,6 +33,8 @@ type Options struct {
 	Log     *slog.Logger
 	Proxies []netip.Prefix // whose X-Forwarded-For is believed; none: the peer's address counts
 	Version string
+
+	SignIn *signin.Provider // where people sign in who answer by a link; nil: nobody can
 }
 
 type server struct {
@@ -84,6 +87,14 @@ func New(o Options) http.Handler {
 	e.DELETE("/api/v1/connections/:connection/tokens", s.revokeTokens, s.signedIn)
 	e.Match(read, "/api/v1/notices", s.notices, s.signedIn)
 	e.POST("/api/v1/notices/:id/close", s.closeNotice, s.signedIn)
+
+	e.Match(read, gateway.VotePath+":token", s.ballot)
+	e.POST(gateway.VotePath+":token", s.vote)
+	if s.SignIn != nil {
+		e.GET(signInPath, s.beginSignIn)
+		e.GET(signin.CallbackPath, s.finishSignIn)
+		e.POST(signOutPath, s.signOut)
+	}
 
 	e.Match(read, everythingElse, s.page)
 	return e

@@ -1,0 +1,332 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/mapping"
+	"github.com/drawbridge-itsm/drawbridge/store"
+)
+
+// Ballot is what somebody is shown who follows a link to answer a request.
+type Ballot struct {
+	State     BallotState
+	To        string // the mail address it was sent to; empty: whoever saw it
+	Source    string
+	Request   string // what the source calls it
+	Asked     string // the line that was put to them
+	Subject   string
+	Requester connectors.Person
+	Reason    string
+	Host      string
+	OpenedAt  time.Time
+	Until     time.Time // when it ends without an answer; zero: it is not known
+	Terms     []string  // who may decide and how, in words
+	Durations []string  // that may be chosen; none: nothing is chosen
+
+	ReasonLabel  string // what is asked for in the line for a reason
+	ReasonNeeded bool
+	Decision     *DecisionView // once there is one
+	Given        *AnswerView   // by this link, once there is one
+	Tickets      []TicketView  // of the request, at desks that keep any
+
+	link store.Link
+}
+
+// BallotState is whether a ballot can still be used.
+type BallotState string
+
+const (
+	BallotOpen    BallotState = "open"
+	BallotSpent   BallotState = "spent"   // this link was used
+	BallotDecided BallotState = "decided" // somebody decided, here or elsewhere
+	BallotEnded   BallotState = "ended"   // it ended without a decision, or is asked no more
+)
+
+// Voter is somebody who signed in with a mail address that is proved to be theirs.
+type Voter struct {
+	Mail string
+	Name string
+}
+
+// Choice is what a voter answers.
+type Choice struct {
+	Outcome  connectors.Outcome
+	Reason   string
+	Duration string
+}
+
+const longestReason = 2000
+
+// errNoBallot is one answer to every token that is none of ours, so that nothing is learned by trying.
+var errNoBallot = &Refusal{Status: http.StatusNotFound, Text: "There is no request behind this link. It may have been cut or changed on its way; use it as it was sent."}
+
+// MayTry refuses an address from which too many links, forms or sign-ins came that were none.
+func (g *Gateway) MayTry(peer netip.Addr) error {
+	if wait := g.door.guard.wait(senderOf(VotePath, 0, peer), shown{}, g.now()); wait > 0 {
+		return &Refusal{Status: http.StatusTooManyRequests, Text: "Too much that could not be right came from your address. Please wait a little.", RetryAfter: wait}
+	}
+	return nil
+}
+
+// TriedWrong notes that one of them came.
+func (g *Gateway) TriedWrong(peer netip.Addr) {
+	g.door.guard.wrong(senderOf(VotePath, 0, peer), g.now())
+}
+
+// Ballot reads what a token is about; voter is nil as long as nobody signed in. The error is a *Refusal where there is
+// nothing to show. Reading changes nothing.
+func (g *Gateway) Ballot(ctx context.Context, token string, voter *Voter, peer netip.Addr) (b Ballot, err error) {
+	if err := g.MayTry(peer); err != nil {
+		return b, err
+	}
+	key, to, ok := g.readVoteToken(token)
+	if !ok {
+		g.TriedWrong(peer)
+		return b, errNoBallot
+	}
+	err = g.store.AtOnce(ctx, func(q store.Queries) error {
+		b, err = g.ballot(ctx, q, key, to, voter)
+		return err
+	})
+	if err == nil {
+		err = g.ballotChoices(ctx, &b)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return b, errNoBallot
+	}
+	if err != nil {
+		return b, fmt.Errorf("read request of link: %w", err)
+	}
+	return b, nil
+}
+
+func (g *Gateway) ballot(ctx context.Context, q store.Queries, key, to string, voter *Voter) (b Ballot, err error) {
+	b.To = to
+	if b.link, err = q.LinkByKey(ctx, key); err != nil {
+		return b, err
+	}
+	caze, err := q.Case(ctx, b.link.CaseID)
+	if err != nil {
+		return b, err
+	}
+	view := CaseView{CaseSummary: CaseSummary{State: caze.State}}
+	for _, add := range []func(context.Context, store.Queries, string) error{view.addTickets, view.addDecision, view.addTimers} {
+		if err := add(ctx, q, caze.ID); err != nil {
+			return b, err
+		}
+	}
+	opening, err := q.Event(ctx, b.link.Opening)
+	if err != nil {
+		return b, err
+	}
+	var said connectors.Event
+	if err := json.Unmarshal(opening.Normal, &said); err != nil {
+		return b, fmt.Errorf("read opening event: %w", err)
+	}
+	b.Source, b.Request, b.OpenedAt = caze.Connection, caze.RequestID, caze.OpenedAt
+	b.Subject, b.Requester, b.Reason, b.Host = caze.Subject, said.Requester, said.Reason, host(said.Data)
+	b.Until, b.Decision = said.Expires, view.Decision
+	for _, t := range view.Timers {
+		if t.Kind == store.TimerDeadline && (b.Until.IsZero() || t.Due.Before(b.Until)) {
+			b.Until = t.Due
+		}
+	}
+	connections := g.catalogue().connections
+	for _, t := range view.Tickets {
+		if t.URL != "" && t.State == linkLinked && !connections[t.Desk].asks() {
+			b.Tickets = append(b.Tickets, t)
+		}
+	}
+	if err := b.given(ctx, q, voter); err != nil {
+		return b, err
+	}
+	conn := connections[b.link.Desk]
+	b.State = b.state(caze, conn != nil && conn.doc.State != stateDisabled && conn.answersByLink())
+	return b, g.ballotTerms(ctx, q, &b, opening)
+}
+
+// state tells whether the ballot can be used.
+func (b *Ballot) state(caze store.Case, asks bool) BallotState {
+	switch {
+	case caze.State == caseDecided || b.Decision != nil:
+		return BallotDecided
+	case caze.State != caseOpen, !asks, b.link.State != linkPlanned && b.link.State != linkLinked:
+		return BallotEnded
+	case b.Given != nil:
+		return BallotSpent
+	}
+	return BallotOpen
+}
+
+// host is what many tools call the machine a request is about.
+func host(data map[string]any) string {
+	for _, name := range []string{"HostName", "hostName", "hostname", "Hostname", "host", "ComputerName", "resource"} {
+		if text, ok := data[name].(string); ok && text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// answerID is one for each addressee of a link; where it was sent to nobody in particular, for each person.
+func (b *Ballot) answerID(voter *Voter) string {
+	if b.To == "" && voter == nil {
+		return ""
+	}
+	to := b.To
+	if to == "" {
+		to = "\x00" + voter.Mail
+	}
+	return strings.Join([]string{"link", b.link.Key, lowerASCII(to)}, "\x00")
+}
+
+func (b *Ballot) given(ctx context.Context, q store.Queries, voter *Voter) error {
+	id := b.answerID(voter)
+	if id == "" {
+		return nil
+	}
+	answers, err := q.AnswersOf(ctx, b.link.ID)
+	at := slices.IndexFunc(answers, func(a store.Answer) bool { return a.ID == shortHash(b.link.Desk, id) })
+	if err != nil || at < 0 {
+		return err
+	}
+	a := answers[at]
+	b.Given = &AnswerView{Desk: b.link.Desk, By: connectors.Person{Name: a.Name, Mail: a.Mail}, Outcome: a.Outcome, At: a.At.UTC(), Judged: a.Judged}
+	refusals, err := q.RefusalsOfCase(ctx, b.link.CaseID)
+	for _, r := range refusals {
+		if r.LinkID == a.LinkID && r.Claim == a.ID {
+			b.Given.Refused = r.Text
+		}
+	}
+	return err
+}
+
+// ballotTerms puts the policy in words, as it stands for the request. One that cannot be worked out says nothing here;
+// the judgement says why.
+func (g *Gateway) ballotTerms(ctx context.Context, q store.Queries, b *Ballot, opening store.Event) error {
+	event, err := value(opening)
+	if err != nil {
+		return err
+	}
+	p, err := g.policyAt(ctx, q, b.link.Policy, b.link.PolicyVersion)
+	if err != nil || p == nil {
+		return err
+	}
+	terms, err := p.For(ctx, event)
+	if err != nil {
+		return nil
+	}
+	b.Terms, b.ReasonNeeded = inWords(terms), terms.ReasonRequired
+	return nil
+}
+
+func (g *Gateway) ballotChoices(ctx context.Context, b *Ballot) error {
+	asked, err := g.askedBy(ctx, b.link.ID)
+	if err != nil || asked == nil {
+		return err
+	}
+	b.Asked = asked.Summary
+	b.ReasonLabel, _ = asked.Fields["reason"].(string)
+	list, _ := asked.Fields["durations"].([]any)
+	for _, one := range list {
+		if text, ok := one.(string); ok {
+			b.Durations = append(b.Durations, text)
+		}
+	}
+	return nil
+}
+
+// inWords says what a policy's terms come to.
+func inWords(t mapping.Terms) []string {
+	who := slices.Clone(t.Approvers.People)
+	for _, group := range t.Approvers.Groups {
+		who = append(who, "members of "+group)
+	}
+	first := strings.Join(who, ", ") + " may decide"
+	switch {
+	case len(who) == 0:
+		first = "Whoever meets the policy's condition may decide"
+	case t.Approvers.When != "":
+		first += ", where the policy's condition holds"
+	}
+	words := []string{first + "; never whoever asks."}
+	if t.Quorum > 1 {
+		no := "one no is enough."
+		if t.DenyByQuorum {
+			no = "as many have to say no."
+		}
+		words = append(words, fmt.Sprintf("%d people have to approve; %s", t.Quorum, no))
+	}
+	if t.Hours != nil {
+		words = append(words, "Answers count within the policy's hours.")
+	}
+	if d := t.Durations; d != nil && d.Max > 0 {
+		words = append(words, "Access is given for at most "+mapping.Granted{Length: d.Max}.String()+".")
+	}
+	if t.ReasonRequired {
+		words = append(words, "A reason has to be given.")
+	}
+	return words
+}
+
+// Vote takes a voter's answer. Nothing is decided yet: the answer is a claim that the policy is held against. The error is
+// a *Refusal that says in words why it was not taken.
+func (g *Gateway) Vote(ctx context.Context, token string, voter Voter, c Choice, peer netip.Addr) error {
+	b, err := g.Ballot(ctx, token, &voter, peer)
+	if err != nil {
+		return err
+	}
+	if fault := b.refuses(voter, c); fault != nil {
+		return fault
+	}
+	fresh, err := g.Answer(ctx, b.link, connectors.Vote{
+		ID: b.answerID(&voter), By: connectors.Account{Person: connectors.Person{Account: lowerASCII(voter.Mail), Mail: voter.Mail, Name: cmp.Or(voter.Name, voter.Mail)}},
+		Outcome: c.Outcome, Reason: c.Reason, Duration: c.Duration, At: g.now(),
+	})
+	if errors.Is(err, errGone) || err == nil && !fresh {
+		return &Refusal{Status: http.StatusConflict, Text: "This answer was not taken: the link was used already, or the request needs no answer any more."}
+	}
+	return err
+}
+
+// For tells whether the ballot is for somebody to answer: whoever it was sent to, or anybody who signed in.
+func (b *Ballot) For(voter Voter) bool {
+	return voter.Mail != "" && (b.To == "" || sameMail(b.To, voter.Mail))
+}
+
+// refuses tells what is wrong with an answer; nil where nothing is.
+func (b *Ballot) refuses(voter Voter, c Choice) *Refusal {
+	refuse := func(status int, text string) *Refusal { return &Refusal{Status: status, Text: text} }
+	switch {
+	case !b.For(voter):
+		return refuse(http.StatusForbidden, "This link was sent to somebody else. Only they can answer by it.")
+	case b.State == BallotSpent:
+		return refuse(http.StatusConflict, "This link was used already. An answer is given once.")
+	case b.State == BallotDecided:
+		return refuse(http.StatusConflict, "The request was decided meanwhile. Your answer was not taken.")
+	case b.State != BallotOpen:
+		return refuse(http.StatusGone, "The request needs no answer any more. Your answer was not taken.")
+	case c.Outcome != connectors.Approved && c.Outcome != connectors.Denied:
+		return refuse(http.StatusBadRequest, "Please choose to approve or to deny.")
+	case !utf8.ValidString(c.Reason) || utf8.RuneCountInString(c.Reason) > longestReason:
+		return refuse(http.StatusBadRequest, fmt.Sprintf("A reason has at most %d characters.", longestReason))
+	case b.ReasonNeeded && strings.TrimSpace(c.Reason) == "":
+		return refuse(http.StatusBadRequest, "Please give a reason: the policy asks for one.")
+	case c.Duration != "" && (c.Outcome != connectors.Approved || !slices.Contains(b.Durations, c.Duration)):
+		return refuse(http.StatusBadRequest, "Please choose one of the durations offered.")
+	case c.Outcome == connectors.Approved && len(b.Durations) > 0 && c.Duration == "":
+		return refuse(http.StatusBadRequest, "Please choose for how long access is given.")
+	}
+	return nil
+}

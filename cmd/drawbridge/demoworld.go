@@ -61,6 +61,7 @@ type worldOptions struct {
 	Jira     func(*jirastandin.Options)
 	EPM      func(*epmstandin.Options)
 	Gateway  gateway.Options
+	Settings serverSettings // besides the base URL
 }
 
 // newWorld starts the stand-ins and opens the bridge on them. start runs the bridge.
@@ -159,7 +160,8 @@ func (w *world) open(ctx context.Context, o worldOptions) error {
 		return err
 	}
 	vault := &connectors.Vault{Keys: map[string][]byte{"demo": []byte("the demo keeps nothing afterwards")[:32]}, Current: "demo", Getenv: os.Getenv}
-	w.bridge = &bridge{store: w.store, vault: vault, log: o.Log, settings: serverSettings{BaseURL: w.urls.bridge}, options: o.Gateway}
+	o.Settings.BaseURL = w.urls.bridge
+	w.bridge = &bridge{store: w.store, vault: vault, log: o.Log, settings: o.Settings, options: o.Gateway}
 	w.token, err = w.bridge.open(ctx)
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshdesk"
 	"github.com/drawbridge-itsm/drawbridge/connectors/freshservice"
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira"
+	"github.com/drawbridge-itsm/drawbridge/connectors/mail"
 	"github.com/drawbridge-itsm/drawbridge/connectors/opsgenie"
 	"github.com/drawbridge-itsm/drawbridge/connectors/pagerduty"
 	"github.com/drawbridge-itsm/drawbridge/connectors/preset"
@@ -35,6 +36,7 @@ func Vendors() map[string]func() connectors.Config {
 		"freshdesk":       freshdesk.New,
 		"freshservice":    freshservice.New,
 		"jira":            jira.New,
+		"mail":            mail.New,
 		"opsgenie":        opsgenie.New,
 		"pagerduty":       pagerduty.New,
 		"redmine":         redmine.New,

@@ -22,6 +22,7 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors/servicenow"
 	"github.com/drawbridge-itsm/drawbridge/connectors/slack"
 	"github.com/drawbridge-itsm/drawbridge/connectors/syslog"
+	"github.com/drawbridge-itsm/drawbridge/connectors/teams"
 	"github.com/drawbridge-itsm/drawbridge/connectors/webhook"
 	"github.com/drawbridge-itsm/drawbridge/connectors/zendesk"
 )
@@ -45,6 +46,7 @@ func Vendors() map[string]func() connectors.Config {
 		"servicenow":      servicenow.New,
 		"slack":           slack.New,
 		"syslog":          syslog.New,
+		"teams":           teams.New,
 		"webhook":         webhook.New,
 		"zendesk":         zendesk.New,
 	}

@@ -38,6 +38,8 @@
 // itself.
 // answers.go stands for the ticket where a desk keeps none but asks people: their verified answers are stored, and read and
 // judged like a ticket somebody moved.
+// votelink.go makes the links some of them answer by, and ballot.go is what such a link shows and takes; package signin says
+// who follows it.
 // poll.go asks sources what became of requests, for webhooks that were lost: what it finds is accepted like what they send.
 // Read accept.go, plan.go, deliver.go, receive.go and decide.go in this order. retry.go and judge decide what happens
 // next and are pure.

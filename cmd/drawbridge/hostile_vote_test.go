@@ -263,7 +263,7 @@ func TestHostileVoteByWhoIsAsked(t *testing.T) {
 			b.post(i.kim.Link(), url.Values{"form": {form}, "outcome": {outcome}}).says(t, http.StatusConflict, "used already")
 		}
 		b = p.browser() // whoever signs in again
-		b.signIn(i.kim.Link(), "Kim", strings.ToUpper(kimsMail)).says(t, http.StatusOK, "This link was used")
+		b.signIn(i.kim.Link(), "Kim", strings.ToUpper(kimsMail)).says(t, http.StatusOK, "Your answer was taken")
 		p.browser().get(i.kim.Link()).says(t, http.StatusGone, "This link was used")
 		p.silent(i.id)
 		if view, err := p.caseOf(i.id); err != nil || len(view.Answers) != 1 {

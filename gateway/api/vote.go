@@ -116,6 +116,9 @@ func (s *server) showBallot(c echo.Context, p sheet, token string, status int) e
 		found = http.StatusGone
 	case b.State == gateway.BallotSpent:
 		p.Title = "This link was used"
+		if mine {
+			p.Title = "Your answer was taken"
+		}
 		found = http.StatusGone
 	case s.SignIn == nil:
 		p.Title = "A request waits for an answer"

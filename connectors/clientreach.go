@@ -51,21 +51,27 @@ func (c *Client) DialTLS(ctx context.Context, address string) (net.Conn, error) 
 	if err != nil {
 		return nil, Permanently("the address is no host and port")
 	}
-	if c.transport.Proxy != nil {
-		return nil, &Error{Kind: Unwell, Err: errors.New("only calls over HTTP can go through outbound.proxy")}
-	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	plainConn, err := c.transport.DialContext(ctx, "tcp", address)
+	plainConn, err := c.dial(ctx, address)
 	if err != nil {
-		return nil, &Error{Kind: Unwell, Err: plain(err, false)}
+		return nil, err
 	}
-	config := c.transport.TLSClientConfig.Clone()
-	config.ServerName, config.NextProtos = host, nil
-	secured := tls.Client(plainConn, config)
+	secured := tls.Client(plainConn, c.TLS(host))
 	if err := secured.HandshakeContext(ctx); err != nil {
 		plainConn.Close()
 		return nil, &Error{Kind: Unwell, Err: plain(err, false)}
 	}
 	return secured, nil
+}
+
+func (c *Client) dial(ctx context.Context, address string) (net.Conn, error) {
+	if c.transport.Proxy != nil {
+		return nil, &Error{Kind: Unwell, Err: errors.New("only calls over HTTP can go through outbound.proxy")}
+	}
+	conn, err := c.transport.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, FromDialogue(err)
+	}
+	return conn, nil
 }

@@ -15,12 +15,9 @@ import (
 // for how long it may take as a whole, and how much may be answered. It ends with ctx. Proxies are for HTTP only: where one
 // is set, nothing is dialled past it.
 func (c *Client) Dial(ctx context.Context, host string, port int) (net.Conn, error) {
-	if c.transport.Proxy != nil {
-		return nil, &Error{Kind: Unwell, Err: errors.New("outbound.proxy is set, and this connection does not speak HTTP")}
-	}
-	conn, err := c.transport.DialContext(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	conn, err := c.dial(ctx, net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
-		return nil, FromDialogue(err)
+		return nil, err
 	}
 	until := time.Now().Add(c.timeout)
 	if at, ok := ctx.Deadline(); ok && at.Before(until) {
@@ -61,7 +58,7 @@ func (d *dialogue) Close() error {
 // TLS is how a connection of Dial goes on with TLS: by the authorities and the certificate of every call.
 func (c *Client) TLS(host string) *tls.Config {
 	t := c.transport.TLSClientConfig.Clone()
-	t.ServerName = host
+	t.ServerName, t.NextProtos = host, nil
 	return t
 }
 
@@ -89,13 +86,12 @@ func (c *Client) Reveal(s Secret) (string, error) {
 // AccessToken gives a connector that speaks to its vendor itself the token that calls of c would bear, and how to say that
 // it was refused: the next one is asked for anew.
 func (c *Client) AccessToken(ctx context.Context) (token string, refused func(), err error) {
-	t, ok := c.tripper.(*tokenTripper)
-	if !ok {
+	if c.tokens == nil {
 		return "", nil, Permanently("this connection has no way to get a token")
 	}
-	current, err := t.current(ctx)
+	current, err := c.tokens.current(ctx)
 	if err != nil {
 		return "", nil, err
 	}
-	return current.AccessToken, func() { t.drop(current) }, nil
+	return current.AccessToken, func() { c.tokens.drop(current) }, nil
 }

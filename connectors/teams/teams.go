@@ -12,6 +12,7 @@ package teams
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -41,11 +42,21 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	if c.URL.IsZero() {
 		return nil, errors.New("url is missing: the workflow's address")
 	}
-	return &connector{url: c.URL, client: env.Client}, nil
+	mark := "workflow-" + rand.Text()
+	client := env.Client.With(connectors.Placed{Secrets: map[string]connectors.Secret{mark: c.URL}, Whole: mark, Finish: private})
+	return &connector{url: connectors.WholeURL(mark), client: client}, nil
+}
+
+// private refuses an address that a card would travel to in the open. What is wrong with it is said without showing it.
+func private(u *url.URL) error {
+	if u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !connectors.Loopback(u.Hostname())) {
+		return errors.New("url is no https address of a workflow")
+	}
+	return nil
 }
 
 type connector struct {
-	url    connectors.Secret
+	url    string // stands for the workflow's address
 	client *connectors.Client
 }
 
@@ -85,23 +96,9 @@ func (c *connector) Unverified() []string {
 	}
 }
 
-// Ping looks at the address only: a workflow cannot be asked anything without posting.
-func (c *connector) Ping(context.Context) error {
-	_, err := c.address()
-	return err
-}
-
-// address is where the workflow takes messages. What is wrong with it is said without showing it.
-func (c *connector) address() (string, error) {
-	text, err := c.client.Reveal(c.url)
-	if err != nil {
-		return "", err
-	}
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Scheme != "https" && (u.Scheme != "http" || !connectors.Loopback(u.Hostname())) {
-		return "", &connectors.Error{Kind: connectors.Unwell, Err: errors.New("url is no https address of a workflow")}
-	}
-	return text, nil
+// Ping looks whether the server is there: a workflow cannot be asked anything without posting.
+func (c *connector) Ping(ctx context.Context) error {
+	return c.client.Reach(ctx, "reach the workflow's server", c.url)
 }
 
 // Create posts the request as a card.
@@ -145,11 +142,7 @@ func (c *connector) Transition(ctx context.Context, ref connectors.Ref, m connec
 // post hands a message to the workflow. Connectors of Office 365, whose addresses look alike, answered 200 with an error
 // in words where too much was posted.
 func (c *connector) post(ctx context.Context, name string, message []byte) error {
-	address, err := c.address()
-	if err != nil {
-		return err
-	}
-	answer, err := c.client.Do(ctx, connectors.Call{Name: name, Method: http.MethodPost, URL: address, Body: message,
+	answer, err := c.client.Do(ctx, connectors.Call{Name: name, Method: http.MethodPost, URL: c.url, Body: message,
 		Header: http.Header{"Content-Type": {"application/json"}}})
 	if err != nil {
 		return err

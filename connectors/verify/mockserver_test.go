@@ -1,11 +1,6 @@
 package verify_test
 
 import (
-	"bufio"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,73 +10,21 @@ import (
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/verify"
+	"github.com/drawbridge-itsm/drawbridge/connectors/verify/mockissuer"
 )
 
-// mockServer is an issuer nobody here wrote: oauth2-mock-server, with a key of each kind. It ends with its standard
-// input.
-const mockServer = `
-const { OAuth2Server } = await import(process.argv[2]);
-const server = new OAuth2Server();
+// hooks make the tokens of oauth2-mock-server those of a tool.
+const hooks = `
 for (const alg of ["RS256", "PS384", "ES256", "EdDSA"]) await server.issuer.keys.generate(alg);
 server.service.on("beforeTokenSigning", (token, request) => {
   token.payload.aud = "drawbridge";
   token.payload.sub = request.body.client_id;
 });
-await server.start(0, "127.0.0.1");
-console.log(server.issuer.url);
-process.stdin.resume();
-process.stdin.on("end", () => process.exit(0));
 `
-
-// startMockServer returns the issuer's address. It skips the test where the server is not installed, and fails it instead
-// when DRAWBRIDGE_REQUIRE, a list separated by commas, has "oauth2-mock-server".
-func startMockServer(t *testing.T) string {
-	t.Helper()
-	module, err := filepath.Abs("../../.ci/node/node_modules/oauth2-mock-server/dist/index.mjs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	node, err := exec.LookPath("node")
-	if err == nil {
-		_, err = os.Stat(module)
-	}
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("DRAWBRIDGE_REQUIRE"), ","), "oauth2-mock-server") {
-			t.Fatalf("find oauth2-mock-server: %v", err)
-		}
-		t.Skip("skipped: oauth2-mock-server: not installed (make deps)")
-	}
-	script := filepath.Join(t.TempDir(), "server.mjs")
-	if err := os.WriteFile(script, []byte(mockServer), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(node, script, "file://"+module)
-	cmd.Stderr = t.Output()
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("start oauth2-mock-server: %v", err)
-	}
-	return strings.TrimSpace(line)
-}
 
 func TestVerifyTokensOfOAuth2MockServer(t *testing.T) {
 	t.Parallel()
-	issuer := startMockServer(t)
+	issuer := mockissuer.Start(t, hooks)
 	client, err := connectors.NewClient(connectors.Outbound{AllowHosts: []string{"127.0.0.1", "localhost"}}, &connectors.Vault{}, time.Now)
 	if err != nil {
 		t.Fatal(err)

@@ -322,3 +322,31 @@ func mustText(t testing.TB, v any) string {
 	must(t, err)
 	return string(text)
 }
+
+// TestAnIdentityProviderIsSetUpWhole starts a server whose provider is away, and refuses settings of which one is missing.
+func TestAnIdentityProviderIsSetUpWhole(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--oidc-client-id", "x"}, "--oidc-issuer is missing"},
+		{[]string{"--oidc-issuer", "https://login.example", "--oidc-client-id", "x"}, "--base-url is missing"},
+		{[]string{"--oidc-issuer", "http://login.example", "--base-url", "https://bridge.example"}, "--oidc-issuer must be https"},
+	} {
+		if r := p.run(append([]string{"serve", "--listen", "127.0.0.1:0"}, test.args...)...); r.code == 0 || !strings.Contains(r.err, test.want) {
+			t.Errorf("%v: exit %d, %s, want %q", test.args, r.code, r.err, test.want)
+		}
+	}
+	p.write("drawbridge.yaml", "oidc-issuer: https://login.invalid\noidc-client-id: drawbridge\noidc-client-secret: file:secret-of-the-client\noidc-any-mail: true\nbase-url: https://bridge.example\n")
+	s := p.serve("--config", "drawbridge.yaml")
+	r, err := http.Get("http://" + s.address + "/auth/sign-in?to=/vote/x")
+	must(t, err)
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	must(t, err)
+	if r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(text), "cannot be reached just now") || strings.Contains(s.log.String(), "secret-of-the-client") {
+		t.Errorf("a provider that is away: %d\n%s", r.StatusCode, text)
+	}
+}

@@ -73,7 +73,7 @@ var errNoBallot = &Refusal{Status: http.StatusNotFound, Text: "There is no reque
 
 // MayTry refuses an address from which too many links, forms or sign-ins came that were none.
 func (g *Gateway) MayTry(peer netip.Addr) error {
-	if wait := g.door.guard.wait(senderOf(VotePath, 0, peer), shown{}, g.now()); wait > 0 {
+	if wait := g.door.guard.wait(visitorAt(peer), shown{}, g.now()); wait > 0 {
 		return &Refusal{Status: http.StatusTooManyRequests, Text: "Too much that could not be right came from your address. Please wait a little.", RetryAfter: wait}
 	}
 	return nil
@@ -81,7 +81,15 @@ func (g *Gateway) MayTry(peer netip.Addr) error {
 
 // TriedWrong notes that one of them came.
 func (g *Gateway) TriedWrong(peer netip.Addr) {
-	g.door.guard.wrong(senderOf(VotePath, 0, peer), g.now())
+	g.door.guard.wrong(visitorAt(peer), g.now())
+}
+
+// visitorAt is who follows links from an address. What others try elsewhere keeps nobody out: a mark cannot be guessed,
+// however many try.
+func visitorAt(peer netip.Addr) sender {
+	s := senderOf("", 0, peer)
+	s.connection = VotePath + s.network.String()
+	return s
 }
 
 // Ballot reads what a token is about; voter is nil as long as nobody signed in. The error is a *Refusal where there is

@@ -326,6 +326,8 @@ func TestHostileVoteIsSlowedDown(t *testing.T) {
 			if got.header.Get("Retry-After") == "" {
 				t.Error("nobody says when to come back")
 			}
+			b.from = "198.51.100.7"
+			b.get(p.urls.bridge+"/vote/bG5r.AAAA").says(t, http.StatusNotFound, "no request behind this link")
 			return
 		} else if got.status != http.StatusNotFound {
 			t.Fatalf("a guess is answered %d", got.status)

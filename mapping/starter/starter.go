@@ -17,6 +17,13 @@ var tools embed.FS
 //go:embed sinks/*.yaml
 var sinks embed.FS
 
+//go:embed asking/*.yaml
+var asking embed.FS
+
+// Asking returns a rule for each way to ask people where there is no desk, one YAML file each, in place of that of Files.
+// They expect connections named slack, mail and teams, and the people of Files.
+func Asking() fs.FS { return asking }
+
 // Sinks returns a rule for each family of sinks, one YAML file each. They expect a source named apono, and sinks with the
 // names they have.
 func Sinks() fs.FS { return sinks }

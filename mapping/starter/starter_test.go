@@ -17,7 +17,7 @@ import (
 func documents(t *testing.T) map[mapping.Header][]byte {
 	t.Helper()
 	out := map[mapping.Header][]byte{}
-	for _, files := range []fs.FS{starter.Files(), starter.Tools(), starter.Sinks()} {
+	for _, files := range []fs.FS{starter.Files(), starter.Tools(), starter.Asking(), starter.Sinks()} {
 		err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err
@@ -239,6 +239,22 @@ func TestPolicyNamesPeopleWhoExist(t *testing.T) {
 		}
 		if policy.UnknownRequester != mapping.Refuse {
 			t.Errorf("unknown requesters at %s: got %s, want %s", name, policy.UnknownRequester, mapping.Refuse)
+		}
+	}
+}
+
+func TestRulesThatAskPeopleReadTheirAnswers(t *testing.T) {
+	t.Parallel()
+	for rule, at := range map[string]string{"epm-asked-in-slack": "slack", "epm-asked-by-mail": "mail", "epm-asked-in-teams": "teams"} {
+		p := program(t, rule)
+		result, err := p.Eval(t.Context(), map[string]any{"kind": "access.requested", "requester": map[string]any{"account": `CORP\\ana`}, "data": map[string]any{"ProductName": "Tool"}})
+		if err != nil || !result.Matched || result.Draft.At != at || result.Draft.Type != "ask" {
+			t.Errorf("%s: %+v, %v", rule, result, err)
+			continue
+		}
+		verdict, err := p.Decide(t.Context(), map[string]any{"status": "approved", "fields": map[string]any{"reason": "", "duration": "8h"}})
+		if err != nil || !verdict.Approved || verdict.Denied {
+			t.Errorf("%s: an approval reads %+v, %v", rule, verdict, err)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (t *Tx) lockCases(ctx context.Context, ids []string) error {
 		return nil
 	}
 	slices.Sort(ids)
-	for part := range slices.Chunk(slices.Compact(ids), batch) {
+	for part := range parts(slices.Compact(ids)) {
 		_, err := t.exec(ctx, `SELECT id FROM cases WHERE id IN `+list(1, len(part))+` ORDER BY id`+t.engine.forUpdate,
 			anys(part)...)
 		if err != nil {
@@ -46,7 +46,7 @@ func (t *Tx) lockCases(ctx context.Context, ids []string) error {
 // Heads are read before they are written, since an UPDATE over a subquery of theirs makes PostgreSQL go through all that
 // is pending.
 func (t *Tx) free(ctx context.Context, ids []string) error {
-	for part := range slices.Chunk(ids, batch) {
+	for part := range parts(ids) {
 		heads, err := all(ctx, t.Queries, single[string], `SELECT COALESCE((
 				SELECT n.id FROM deliveries AS n WHERE n.case_id = f.case_id AND n.lane = f.lane AND `+inTheWay+`
 				ORDER BY n.seq LIMIT 1

@@ -78,7 +78,15 @@ func (q Queries) UnsealedAfter(ctx context.Context, after string, limit int) ([]
 	return plainContent(es), wrap("read unsealed record", err)
 }
 
-// Seal numbers and chains rows that UnsealedAfter gave, after a head that LockHead gave, and answers where that leads to.
+// ToSeal reads the same rows without what their digests stand for, which is all that Seal needs.
+func (q Queries) ToSeal(ctx context.Context, after string, limit int) ([]Entry, error) {
+	fields := func(e *Entry) []any { return []any{&e.ID, (*stamp)(&e.At), &e.CaseID, &e.Kind, &e.Digest} }
+	es, err := all(ctx, q, fields, `SELECT id, at, case_id, kind, digest FROM records WHERE n IS NULL AND id > $1
+		ORDER BY id LIMIT $2`, after, int64(limit))
+	return es, wrap("read unsealed record", err)
+}
+
+// Seal numbers and chains rows that ToSeal gave, after a head that LockHead gave, and answers where that leads to.
 // The caller signs it and writes it with SetHead in the same transaction. ErrConflict when a row is sealed already.
 func (t *Tx) Seal(ctx context.Context, head Checkpoint, entries []Entry) (Checkpoint, error) {
 	for part := range parts(entries) {

@@ -19,7 +19,7 @@ func seal(t *testing.T, s *store.Store) store.Checkpoint {
 		if err != nil {
 			return err
 		}
-		entries, err := tx.UnsealedAfter(t.Context(), "", 1000)
+		entries, err := tx.ToSeal(t.Context(), "", 1000)
 		if err != nil {
 			return err
 		}

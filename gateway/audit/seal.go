@@ -138,7 +138,7 @@ func sealAll(ctx context.Context, db *store.Store, key ed25519.PrivateKey, lease
 
 // sealDue looks without writing, so that an idle system writes nothing.
 func sealDue(ctx context.Context, db *store.Store, key ed25519.PrivateKey, now time.Time) (bool, error) {
-	waiting, err := db.UnsealedAfter(ctx, "", 1)
+	waiting, err := db.ToSeal(ctx, "", 1)
 	if err != nil || len(waiting) > 0 {
 		return len(waiting) > 0, err
 	}
@@ -170,7 +170,7 @@ func sealSome(ctx context.Context, tx *store.Tx, key ed25519.PrivateKey, now tim
 	if err := mayGoOn(ctx, tx, key, head); err != nil {
 		return 0, "", err
 	}
-	entries, err := tx.UnsealedAfter(ctx, after, sealBatch)
+	entries, err := tx.ToSeal(ctx, after, sealBatch)
 	if err != nil {
 		return 0, "", err
 	}

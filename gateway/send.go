@@ -127,6 +127,7 @@ func (w *worker) callSink(ctx context.Context, conn *connection, ds []store.Deli
 	for i := range results {
 		r := &results[i]
 		r.ended = ended
+		r.action.Records, r.delivery.Action = nil, nil // need not be kept until the result is stored
 		switch {
 		case r.err != nil: // it was not sent
 			r.next = conn.retry.afterRecord(r.delivery, r.err, ended, jitter)

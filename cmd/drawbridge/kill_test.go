@@ -127,6 +127,26 @@ func (w *world) programs(t testing.TB, dsn string, replicas int) *programs {
 	return p
 }
 
+// ready waits until every program answers: a tool tells of a request only so many times.
+func (p *programs) ready() {
+	p.t.Helper()
+	for _, address := range p.addresses {
+		for end := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
+			resp, err := http.Get("http://" + address + "/readyz")
+			if err == nil {
+				resp.Body.Close()
+				if resp.StatusCode == http.StatusOK {
+					break
+				}
+				err = fmt.Errorf("it answers %d", resp.StatusCode)
+			}
+			if time.Now().After(end) {
+				p.t.Fatalf("program at %s is not ready: %v", address, err)
+			}
+		}
+	}
+}
+
 func (p *programs) start(i int) {
 	p.t.Helper()
 	cmd := exec.Command(os.Args[0], append([]string{"serve", "--listen", p.addresses[i]}, p.args...)...)

@@ -86,6 +86,7 @@ func TestLostAnswersToCreatesLeaveOneTicket(t *testing.T) {
 			}
 			p := w.programs(t, dsn, 2)
 			defer p.stopAll()
+			p.ready()
 			for range many {
 				d.cut()
 				c.epm.RequestApplication(anaAsksForATool)

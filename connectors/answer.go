@@ -15,6 +15,11 @@ const (
 // Words are the words that, alone in the first line of what a person writes, are an answer. None: nothing is.
 type Words []string
 
+// AnswerParts are the parts of a ticket that Steps tells the author of.
+func AnswerParts() []string {
+	return []string{"ticket.fields." + AnswerField, "ticket.fields." + AnswerReason}
+}
+
 // Faults tells which words could never stand alone in a line.
 func (w Words) Faults() []error {
 	var faults []error

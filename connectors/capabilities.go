@@ -67,6 +67,12 @@ type (
 	Unproven interface {
 		MailUnproven()
 	}
+	// Reticent is a desk that does not tell of every part of a ticket who changed it, so that what stands there may be
+	// anybody's doing. Attributed lists the parts of which it does tell, as rules name them: ticket.status,
+	// ticket.fields.answer. all: as it is set up, it tells of everything.
+	Reticent interface {
+		Attributed() (parts []string, all bool)
+	}
 	// Sender takes records one way and returns one result a record, in order. An error says that none was taken, as far
 	// as the sink told.
 	Sender interface {

@@ -66,6 +66,14 @@ func AsDirectory(c Connector) (Directory, bool) { d, ok := c.(Directory); return
 // MailUnproven tells whether anybody at c may bear anybody's mail address.
 func MailUnproven(c Connector) bool { _, yes := c.(Unproven); return yes }
 
+// Attributed tells of which parts of a ticket c tells who changed them.
+func Attributed(c Connector) (parts []string, all bool) {
+	if r, ok := c.(Reticent); ok {
+		return r.Attributed()
+	}
+	return nil, true
+}
+
 // AsAsker also tells whether answers are ours to keep.
 func AsAsker(c Connector) (Asker, bool) { a, ok := c.(Asker); return a, ok }
 

@@ -326,7 +326,7 @@ func (c *catalogue) checkDecision(r *rule, source, desk *connection) (faults []e
 	if _, can := connectors.AsDirectory(desk.connector); ok && p.UsesGroups() && !can {
 		faults = append(faults, fmt.Errorf("decision.policy: %s names groups, and %s (%s) cannot tell who is in one", p.Policy().Name, desk.doc.Name, desk.doc.Connector))
 	}
-	return faults
+	return append(faults, desk.anybodys(r, p)...)
 }
 
 // among lists what there is; a wrong name is nearly always one of a few.

@@ -54,6 +54,7 @@ type dossier struct {
 	event  connectors.Event // that opened the ticket
 	value  map[string]any   // the same, as expressions see it
 	ticket connectors.Snapshot
+	policy *mapping.PolicyProgram
 	terms  mapping.Terms
 	conn   *connection // of the desk
 }
@@ -86,7 +87,7 @@ func (g *Gateway) judge(ctx context.Context, tx *store.Tx, at sheet, o others, c
 		return err
 	}
 	for _, other := range o.sheets {
-		e, ok, err := g.otherEvidence(ctx, tx, other, d.value)
+		e, ok, err := g.otherEvidence(ctx, tx, other, d.policy, d.value)
 		if err != nil {
 			return err
 		}

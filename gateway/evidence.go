@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/gateway/judge"
@@ -28,6 +27,7 @@ func (g *Gateway) evidence(ctx context.Context, tx *store.Tx, d *dossier, groups
 	if p == nil {
 		return in, fmt.Errorf("policy %s version %d cannot be read", d.link.Policy, d.link.PolicyVersion)
 	}
+	d.policy = p
 	in.Admit = func(a mapping.Approvers, actor mapping.Actor, ticket map[string]any) (bool, error) {
 		return a.Admit(ctx, actor, d.value, ticket)
 	}
@@ -40,9 +40,7 @@ func (g *Gateway) evidence(ctx context.Context, tx *store.Tx, d *dossier, groups
 	in.Terms = d.terms
 	in.Ticket = judge.Evidence{
 		Link: d.link.ID, Key: d.link.Key, RefID: d.link.RefID, Baseline: d.link.Baseline, Snapshot: d.ticket, Matters: d.terms.Matters,
-		Holds:    func(ticket map[string]any) (mapping.Verdict, error) { return d.rule.Decide(ctx, ticket) },
-		Duration: func(ticket map[string]any) (bool, time.Duration, error) { return d.rule.Duration(ctx, ticket) },
-		Reason:   func(ticket map[string]any) (string, error) { return d.rule.Reason(ctx, ticket) },
+		Holds: d.conn.holds(ctx, d.rule), Duration: d.conn.duration(ctx, d.rule), Reason: d.conn.reason(ctx, d.rule), Blind: d.conn.blind(p),
 	}
 	if in.Ticket.Spoiled, err = spoiled(ctx, tx, d.link); err != nil {
 		return in, err
@@ -74,8 +72,8 @@ func (g *Gateway) setBaseline(ctx context.Context, tx *store.Tx, d dossier, c st
 }
 
 // otherEvidence is another ticket of the case as fetched; ok is false where it is none. What matters on it is said by the
-// policy it was opened under.
-func (g *Gateway) otherEvidence(ctx context.Context, tx *store.Tx, o sheet, event map[string]any) (e judge.Evidence, ok bool, err error) {
+// policy it was opened under, who may decide by the one the case is judged by.
+func (g *Gateway) otherEvidence(ctx context.Context, tx *store.Tx, o sheet, judging *mapping.PolicyProgram, event map[string]any) (e judge.Evidence, ok bool, err error) {
 	link, err := tx.Link(ctx, o.link.ID)
 	if err != nil {
 		return e, false, err
@@ -94,7 +92,7 @@ func (g *Gateway) otherEvidence(ctx context.Context, tx *store.Tx, o sheet, even
 	}
 	e = judge.Evidence{
 		Link: link.ID, Key: link.Key, RefID: link.RefID, Baseline: link.Baseline, Snapshot: o.ticket, Matters: terms.Matters,
-		Holds: func(ticket map[string]any) (mapping.Verdict, error) { return r.Decide(ctx, ticket) },
+		Holds: o.conn.holds(ctx, r), Blind: o.conn.blind(judging),
 	}
 	if e.Spoiled, err = spoiled(ctx, tx, link); err != nil {
 		return e, false, err

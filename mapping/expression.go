@@ -29,8 +29,9 @@ type document interface {
 type expression struct {
 	program  *vm.Program
 	document document
-	path     string // of the value it stands in
-	offset   int    // runes before it in that value
+	path     string   // of the value it stands in
+	offset   int      // runes before it in that value
+	reads    []string // parts of a ticket, see readsOf
 }
 
 // scope compiles the expressions that may name the same things. An expression is compiled twice: once against the
@@ -120,11 +121,13 @@ func (s *scope) compileTree(root ast.Node, text, path string, offset int, condit
 
 // assemble compiles text, which was checked, for the sandbox.
 func (s *scope) assemble(text, path string, offset int) *expression {
+	var reads []string
 	program, err := guard(func() (*vm.Program, error) {
 		tree, err := parser.ParseWithConfig(text, s.check)
 		if err != nil {
 			return nil, err
 		}
+		reads = readsOf(tree.Node)
 		tree.Node = newRewriter(s.tables).rewrite(tree.Node)
 		if _, err := checker.Check(tree, s.run); err != nil {
 			return nil, err
@@ -135,7 +138,7 @@ func (s *scope) assemble(text, path string, offset int) *expression {
 		s.addFault(path, offset, err)
 		return nil
 	}
-	return &expression{program: program, document: s.document, path: path, offset: offset}
+	return &expression{program: program, document: s.document, path: path, offset: offset, reads: reads}
 }
 
 func (s *scope) add(path string, offset int, message string) {

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,6 +31,7 @@ type desk struct {
 	approved, denied string                          // statuses
 	hooked           bool                            // it tells of changes by itself
 	quiet            bool                            // nobody listens to that, and it is not watched
+	real             bool                            // others wrote it, and it is slow
 	documents        []string                        // its connection and its rule; nil: those of docs/desks
 	flush            func(ctx context.Context) error // sends the webhooks of a stand-in; nil where the desk does
 
@@ -82,10 +83,11 @@ func requestTracker(t *testing.T, c *check, front *cutter) desk {
 		server.Forward(t, c.urls.bridge+"/in/rt")
 	}
 	return desk{
-		name: "rt", hooked: true, approved: "approved", denied: "declined",
+		name: "rt", real: true, hooked: true, approved: "approved", denied: "declined",
 		move: func(t testing.TB, who, id, status string) { server.Move(t, called(who, account), id, status) },
 		settings: strings.NewReplacer("https://rt.example.com", front.front(t, server.URL), "user: drawbridge", "user: "+account.Login,
-			"{env: DRAWBRIDGE_SECRET_RT_TOKEN}", value(account.Token), "{env: DRAWBRIDGE_SECRET_RT_NOTICES}", value(server.Secret)),
+			"{env: DRAWBRIDGE_SECRET_RT_TOKEN}", value(account.Token), "{env: DRAWBRIDGE_SECRET_RT_NOTICES}", value(server.Secret),
+			"  type: ticket", "  type: ticket\n  fields: { Department: Sales }"), // which the queue asks for
 		accounts: func(login string) string { return login },
 		comments: func(t *testing.T, id string) string {
 			// Texts are in base64 one by one, and as they are in the list.
@@ -100,7 +102,7 @@ func requestTracker(t *testing.T, c *check, front *cutter) desk {
 			"describe":  "what a ticket was opened with cannot be edited",
 			"elsewhere": "a ticket that leaves its queue is out of the account's sight: like one that is deleted",
 		},
-		busy: "open", history: true, field: "Department", group: "approvers",
+		busy: "open", history: true, field: "Length", group: "approvers", keptOnce: true,
 		reopen: func(t testing.TB, who, id string) {
 			if now := read(t, server.Act(t, "root", http.MethodGet, "ticket/"+id, nil), "Status"); now == "approved" || now == "declined" {
 				server.Move(t, who, id, "open")
@@ -110,21 +112,14 @@ func requestTracker(t *testing.T, c *check, front *cutter) desk {
 			server.Act(t, who, http.MethodPut, "ticket/"+id, map[string]any{"Subject": subject})
 		},
 		set: func(t testing.TB, who, id, value string) {
-			server.Act(t, who, http.MethodPut, "ticket/"+id, map[string]any{"CustomFields": map[string]any{"Department": value}})
+			server.Act(t, who, http.MethodPut, "ticket/"+id, map[string]any{"CustomFields": map[string]any{"Length": value}})
 		},
 		merge: func(t testing.TB, id, into string) {
 			server.Act(t, "root", http.MethodPut, "ticket/"+id, map[string]any{"MergeInto": into})
 		},
-		member: func(t testing.TB, who string, in bool) {
-			person := read(t, server.Act(t, "root", http.MethodGet, "user/"+who, nil), "id")
-			if in {
-				server.Act(t, "root", http.MethodPut, "group/approvers/members", []string{person})
-			} else {
-				server.Act(t, "root", http.MethodDelete, "group/approvers/member/"+person, nil)
-			}
-		},
+		member: func(t testing.TB, who string, in bool) { server.SetApprover(t, who, in) },
 		key: func(t testing.TB, id string) string {
-			return keyOf(server.Act(t, "root", http.MethodGet, "ticket/"+id, nil))
+			return keyOf(t, server.Act(t, "root", http.MethodGet, "ticket/"+id, nil))
 		},
 		mark: func(t testing.TB, id, key string) {
 			server.Act(t, "root", http.MethodPut, "ticket/"+id, map[string]any{"CustomFields": map[string]any{keyField: key}})
@@ -134,7 +129,7 @@ func requestTracker(t *testing.T, c *check, front *cutter) desk {
 		},
 		clone: func(t testing.TB, _, id string) string {
 			return read(t, server.Act(t, "root", http.MethodPost, "ticket", map[string]any{
-				"Queue": "Access", "Subject": "the same", "CustomFields": map[string]any{keyField: keyOf(server.Act(t, "root", http.MethodGet, "ticket/"+id, nil))},
+				"Queue": "Access", "Subject": "the same", "CustomFields": map[string]any{keyField: keyOf(t, server.Act(t, "root", http.MethodGet, "ticket/"+id, nil))},
 			}), "id")
 		},
 		remove: func(t testing.TB, _, id string) { server.Move(t, "root", id, "deleted") },
@@ -166,7 +161,7 @@ func redmineDesk(t *testing.T, front *cutter) desk {
 		}})
 	}
 	return desk{
-		name: "redmine", approved: "Approved", denied: "Declined",
+		name: "redmine", real: true, approved: "Approved", denied: "Declined",
 		move: func(t testing.TB, who, id, status string) { server.Move(t, called(who, account), id, status) },
 		settings: strings.NewReplacer("https://redmine.example.com", front.front(t, server.URL), "{env: DRAWBRIDGE_SECRET_REDMINE_KEY}", value(account.Token),
 			"{env: DRAWBRIDGE_SECRET_REDMINE_NOTICES}", value(server.Secret),
@@ -187,7 +182,7 @@ func redmineDesk(t *testing.T, front *cutter) desk {
 			plain := read(t, server.Act(t, "admin", http.MethodGet, "projects/plain.json", nil), "project", "id")
 			server.Act(t, "admin", http.MethodPut, "issues/"+id+".json", map[string]any{"issue": map[string]any{"project_id": plain}})
 		},
-		busy: "In Progress", history: true, field: "Department", group: "Access/Approver",
+		busy: "In Progress", history: true, field: "Department", group: "Access/Approver", keptOnce: true,
 		reopen: func(t testing.TB, who, id string) { server.Move(t, who, id, "New") },
 		edit: func(t testing.TB, who, id, subject string) {
 			server.Act(t, who, http.MethodPut, "issues/"+id+".json", map[string]any{"issue": map[string]any{"subject": subject}})
@@ -198,7 +193,7 @@ func redmineDesk(t *testing.T, front *cutter) desk {
 		set:    func(t testing.TB, who, id, value string) { setField(t, who, id, "Department", value) },
 		member: func(t testing.TB, who string, in bool) { server.SetApprover(t, who, in) },
 		key: func(t testing.TB, id string) string {
-			return keyOf(server.Act(t, "admin", http.MethodGet, "issues/"+id+".json", nil))
+			return keyOf(t, server.Act(t, "admin", http.MethodGet, "issues/"+id+".json", nil))
 		},
 		mark: func(t testing.TB, id, key string) { setField(t, "admin", id, keyField, key) },
 		note: func(t testing.TB, who, id, text string) {
@@ -224,6 +219,9 @@ func redmineDesk(t *testing.T, front *cutter) desk {
 			}}), "issue", "id")
 		},
 		remove: func(t testing.TB, _, id string) {
+			// SQLite gives the number of the last ticket to the next one again, once it is deleted.
+			project := read(t, server.Act(t, "admin", http.MethodGet, "projects/access.json", nil), "project", "id")
+			server.Act(t, "admin", http.MethodPost, "issues.json", map[string]any{"issue": map[string]any{"project_id": project, "subject": "later"}})
 			server.Act(t, "admin", http.MethodDelete, "issues/"+id+".json", nil)
 		},
 		forge:  forged(`{"issue":%s,"journal":1}`),
@@ -245,8 +243,34 @@ func called(who string, bridge desktest.Account) string {
 
 const keyField = "Drawbridge Key"
 
-// keyOf finds our key in an answer of a desk.
-func keyOf(answer string) string { return regexp.MustCompile(`lnk-[a-z0-9]+`).FindString(answer) }
+// keyOf finds our key in an answer of Request Tracker or Redmine.
+func keyOf(t testing.TB, answer string) (key string) {
+	t.Helper()
+	type field struct {
+		Name   string
+		Value  any
+		Values []string
+	}
+	var ticket struct {
+		CustomFields []field // Request Tracker's
+		Issue        struct {
+			Fields []field `json:"custom_fields"`
+		}
+	}
+	must(t, json.Unmarshal([]byte(answer), &ticket))
+	for _, f := range slices.Concat(ticket.CustomFields, ticket.Issue.Fields) {
+		if f.Name == keyField {
+			key = strings.Join(f.Values, "")
+			if text, ok := f.Value.(string); ok {
+				key = text
+			}
+		}
+	}
+	if key == "" {
+		t.Fatalf("there is no key in %s", answer)
+	}
+	return key
+}
 
 // read gives one value of an answer in JSON.
 func read(t testing.TB, answer string, path ...string) string {

@@ -2,6 +2,7 @@ package desktest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -29,6 +30,7 @@ type Redmine struct {
 	mu       sync.Mutex
 	accounts []Account         // not yet given away
 	people   map[string]Person // by login
+	numbers  map[string]int    // of what tests call by name
 }
 
 // Person is somebody at a desk.
@@ -49,7 +51,7 @@ func StartRedmine(t testing.TB, script string, accounts int) *Redmine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Redmine{Secret: "secret-of-the-desk-script", people: map[string]Person{}, Without: map[string]Account{}}
+	r := &Redmine{Secret: "secret-of-the-desk-script", people: map[string]Person{}, numbers: map[string]int{}, Without: map[string]Account{}}
 	r.hook = httptest.NewServer(&r.sink)
 	t.Cleanup(r.hook.Close)
 	file := write(t, string(database), dir, "redmine.db")
@@ -113,44 +115,46 @@ func (r *Redmine) Forward(t testing.TB, to string) { r.sink.add(t, to) }
 // Move is a person who sets a ticket's status, by its name.
 func (r *Redmine) Move(t testing.TB, who, id, status string) {
 	t.Helper()
-	var all struct {
-		Statuses []struct {
-			ID   int
-			Name string
-		} `json:"issue_statuses"`
-	}
-	if err := json.Unmarshal([]byte(r.Act(t, who, http.MethodGet, "issue_statuses.json", nil)), &all); err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range all.Statuses {
-		if s.Name == status {
-			r.Act(t, who, http.MethodPut, "issues/"+id+".json", map[string]any{"issue": map[string]any{"status_id": s.ID}})
-		}
-	}
+	r.Act(t, who, http.MethodPut, "issues/"+id+".json", map[string]any{"issue": map[string]any{"status_id": r.status(t, status)}})
 	if now := r.Act(t, who, http.MethodGet, "issues/"+id+".json", nil); !strings.Contains(now, `"name":"`+status+`"`) {
 		t.Fatalf("%s moves ticket %s to %s: %s", who, id, status, now)
 	}
 }
 
+// status is the number of a status.
+func (r *Redmine) status(t testing.TB, name string) int {
+	t.Helper()
+	return r.number(t, "issue_statuses", name)
+}
+
 // Field is the number of a custom field.
 func (r *Redmine) Field(t testing.TB, name string) int {
 	t.Helper()
-	var all struct {
-		Fields []struct {
-			ID   int
-			Name string
-		} `json:"custom_fields"`
+	return r.number(t, "custom_fields", name)
+}
+
+// number is that of something by its name, in a list of them that does not change.
+func (r *Redmine) number(t testing.TB, list, name string) int {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known := r.numbers[list+" "+name]; known > 0 {
+		return known
 	}
-	if err := json.Unmarshal([]byte(r.Act(t, "admin", http.MethodGet, "custom_fields.json", nil)), &all); err != nil {
+	var all map[string][]struct {
+		ID   int
+		Name string
+	}
+	if err := json.Unmarshal([]byte(r.Act(t, "admin", http.MethodGet, list+".json", nil)), &all); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range all.Fields {
-		if f.Name == name {
-			return f.ID
-		}
+	for _, one := range all[list] {
+		r.numbers[list+" "+one.Name] = one.ID
 	}
-	t.Fatalf("there is no custom field %s", name)
-	return 0
+	if r.numbers[list+" "+name] == 0 {
+		t.Fatalf("there is no %s among the %s", name, list)
+	}
+	return r.numbers[list+" "+name]
 }
 
 // SetApprover makes a person Approver in the project access, or Mover.
@@ -195,7 +199,8 @@ func (r *Redmine) Act(t testing.TB, who, method, path string, body any) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), method, r.URL+"/"+path, bytes.NewReader(text))
+	// What a test undoes when it ends is done after its context.
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, r.URL+"/"+path, bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}

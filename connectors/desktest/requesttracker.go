@@ -2,11 +2,13 @@ package desktest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -101,6 +103,31 @@ func (r *RequestTracker) Move(t testing.TB, who, id, status string) {
 	}
 }
 
+// SetApprover puts a person into the group approvers, or takes them out of it.
+func (r *RequestTracker) SetApprover(t testing.TB, who string, approver bool) {
+	t.Helper()
+	var groups struct {
+		Items []struct{ ID, Name string }
+	}
+	var person struct{ ID json.Number }
+	for path, into := range map[string]any{"groups?fields=Name&per_page=100&query=" + url.QueryEscape(`[{"field":"Name","value":"approvers"}]`): &groups, "user/" + who: &person} {
+		if err := json.Unmarshal([]byte(r.Act(t, "root", http.MethodGet, path, nil)), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, group := range groups.Items {
+		if members := "group/" + group.ID + "/member"; group.Name != "approvers" {
+			continue
+		} else if approver {
+			r.Act(t, "root", http.MethodPut, members+"s", []string{person.ID.String()})
+		} else {
+			r.Act(t, "root", http.MethodDelete, members+"/"+person.ID.String(), nil)
+		}
+		return
+	}
+	t.Fatal("there is no group approvers")
+}
+
 // Act is a call of a person's or an account's to the interface, in JSON; it returns the answer. "root" may do everything.
 func (r *RequestTracker) Act(t testing.TB, who, method, path string, body any) string {
 	t.Helper()
@@ -108,7 +135,8 @@ func (r *RequestTracker) Act(t testing.TB, who, method, path string, body any) s
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), method, r.URL+"/REST/2.0/"+path, bytes.NewReader(text))
+	// What a test undoes when it ends is done after its context.
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, r.URL+"/REST/2.0/"+path, bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,6 +194,9 @@ my $queue = RT::Queue->new($system); $queue->Load('Access');
 my $text = RT::CustomField->new($system);
 made($text->Create(Name => 'Department', Type => 'FreeformSingle', LookupType => 'RT::Queue-RT::Ticket', Pattern => '(?#Mandatory).'));
 made($text->AddToObject($queue));
+my $free = RT::CustomField->new($system);
+made($free->Create(Name => 'Length', Type => 'FreeformSingle', LookupType => 'RT::Queue-RT::Ticket'));
+made($free->AddToObject($queue));
 my $choice = RT::CustomField->new($system);
 made($choice->Create(Name => 'Systems', Type => 'SelectMultiple', LookupType => 'RT::Queue-RT::Ticket'));
 made($choice->AddValue(Name => $_)) for 'Mail', 'Payroll';

@@ -60,6 +60,7 @@ var (
 	_ connectors.Describer    = (*connector)(nil)
 	_ connectors.Receiver     = (*connector)(nil)
 	_ connectors.Directory    = (*connector)(nil)
+	_ connectors.Reticent     = (*connector)(nil)
 	_ connectors.Signer       = (*connector)(nil)
 	_ connectors.Lagger       = (*connector)(nil)
 	_ connectors.Marker       = (*connector)(nil)
@@ -106,6 +107,9 @@ func (c *connector) Watch(ctx context.Context, since connectors.Cursor, open []c
 func (c *connector) Receive(_ context.Context, r connectors.Request) (connectors.Received, error) {
 	return c.desk.Receive(r, []string{"ticket_id"}, "freshdesk_webhook")
 }
+
+// Attributed says that an answer is its author's, and nothing else anybody's.
+func (*connector) Attributed() (parts []string, all bool) { return connectors.AnswerParts(), false }
 
 func (c *connector) Verification() connectors.Verification { return freshworks.Verification() }
 

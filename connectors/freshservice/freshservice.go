@@ -81,6 +81,7 @@ var (
 	_ connectors.Describer    = (*connector)(nil)
 	_ connectors.Receiver     = (*connector)(nil)
 	_ connectors.Directory    = (*connector)(nil)
+	_ connectors.Reticent     = (*connector)(nil)
 	_ connectors.Signer       = (*connector)(nil)
 	_ connectors.Lagger       = (*connector)(nil)
 	_ connectors.Marker       = (*connector)(nil)
@@ -131,6 +132,11 @@ func (c *connector) Watch(ctx context.Context, since connectors.Cursor, open []c
 // Receive reads what the desk script's workflow sends.
 func (c *connector) Receive(_ context.Context, r connectors.Request) (connectors.Received, error) {
 	return c.desk.Receive(r, []string{"ticket_id", "change_id"}, "")
+}
+
+// Attributed says that answers are their authors' and an approval its approvers', and nothing else anybody's.
+func (*connector) Attributed() (parts []string, all bool) {
+	return append(connectors.AnswerParts(), "ticket.fields.approval_status"), false
 }
 
 func (c *connector) Verification() connectors.Verification { return freshworks.Verification() }

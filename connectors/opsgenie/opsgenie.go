@@ -56,6 +56,7 @@ var (
 	_ connectors.Describer    = (*connector)(nil)
 	_ connectors.Receiver     = (*connector)(nil)
 	_ connectors.Unproven     = (*connector)(nil)
+	_ connectors.Reticent     = (*connector)(nil)
 	_ connectors.Signer       = (*connector)(nil)
 	_ connectors.Lagger       = (*connector)(nil)
 	_ connectors.Marker       = (*connector)(nil)
@@ -67,6 +68,11 @@ func (c *connector) IndexLag() time.Duration { return c.conf.IndexLag }
 
 // MailUnproven says that nothing is documented of how a user's name, which is a mail address, was proven.
 func (c *connector) MailUnproven() {}
+
+// Attributed says that moves, actions and answers are somebody's; who changes details, tags and texts is not told.
+func (*connector) Attributed() (parts []string, all bool) {
+	return append(connectors.AnswerParts(), "ticket.fields."+actionField, "ticket.status"), false
+}
 
 // Unverified lists what this connection relies on although no document says so, and what was not tried against an account.
 func (c *connector) Unverified() []string {

@@ -49,6 +49,7 @@ var (
 	_ connectors.Watcher      = (*connector)(nil)
 	_ connectors.Describer    = (*connector)(nil)
 	_ connectors.Receiver     = (*connector)(nil)
+	_ connectors.Reticent     = (*connector)(nil)
 	_ connectors.Signer       = (*connector)(nil)
 	_ connectors.Lagger       = (*connector)(nil)
 	_ connectors.Marker       = (*connector)(nil)
@@ -110,6 +111,11 @@ func (c *connector) pingSearch(ctx context.Context) error {
 		return c.ignored()
 	}
 	return nil
+}
+
+// Attributed says that an approval is its approvers', and everything else anybody's while no history tells more.
+func (c *connector) Attributed() (parts []string, all bool) {
+	return []string{"ticket.fields.approval_status"}, c.conf.History != ""
 }
 
 // Unverified lists what rests on no fact documented by the vendor.

@@ -55,6 +55,7 @@ type Evidence struct {
 	Movers   map[string]Mover // by the desk's account id
 	Matters  []string         // fields an approver relies on, by the policy the ticket was opened under
 	Spoiled  []string         // claims refused before because the ticket did not say what was asked for
+	Blind    error            // why no condition may look at this ticket; nil: any may
 	Holds    Condition
 	Duration Chosen // by the rule's decision block; nil for a ticket that is not judged itself
 	Reason   Given  // likewise

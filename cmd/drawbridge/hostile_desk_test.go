@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -27,6 +26,7 @@ type attack struct {
 	needs []string // what the desk must let people do, and who must be there besides Kim, Lee and Max; see desk.can
 	asks  string   // the application asked for, by which the policy chooses its terms; default aTool
 	by    string   // who asks; default Ana
+	reads string   // what must be read off a field for it: a key of readings
 	do    func(h *attempt)
 	says  string           // what the ticket says afterwards, "" where nothing is owed to it
 	told  []string         // what the source is rightly told; nothing by default
@@ -43,43 +43,6 @@ type attempt struct {
 	id, ticket string
 	asked, key string // the application, and what tells that the ticket is ours
 	garbled    bool
-}
-
-// Applications, by which hostilePolicy chooses.
-const (
-	aTool          = "Tool"
-	forTwo         = "Tool for two"
-	forTwoNoes     = "Tool for two noes"
-	forGroup       = "Tool for a group"
-	beforeLong     = "Tool before long"
-	forDeputies    = "Tool for deputies"
-	byNight        = "Tool by night"
-	forHours       = "Tool for hours"
-	underCondition = "Tool under a condition"
-)
-
-func hostilePolicy(d desk) string {
-	closed := strings.ToLower(time.Now().UTC().AddDate(0, 0, 3).Weekday().String()[:3])
-	terms := map[string]string{
-		forTwo:      "quorum: 2",
-		forTwoNoes:  "quorum: 2, deny: quorum",
-		beforeLong:  "deadline: {after: 1s, then: leave}",
-		forDeputies: "approvers: {people: [kim]}, deadline: {after: 4h, deputy: {after: 1h, people: [lee]}, then: leave}",
-		byNight:     "hours: {zone: UTC, days: [" + closed + "], from: '00:00', to: '00:01'}",
-		forHours:    "durations: {max: 8h, default: 1h}",
-	}
-	if d.group != "" {
-		terms[forGroup] = fmt.Sprintf("approvers: {people: [], groups: [%q]}", d.group)
-	}
-	if d.field != "" && d.group != "" { // a condition may ask for groups
-		terms[underCondition] = fmt.Sprintf("approvers: {when: 'ticket.fields[%q] == \"2h\"'}", d.field)
-	}
-	var b strings.Builder
-	b.WriteString("kind: Policy\nname: endpoint-approvers\napprovers: {people: [kim, lee]}\ncases:\n")
-	for _, name := range slices.Sorted(maps.Keys(terms)) {
-		fmt.Fprintf(&b, "  - {when: event.data.ProductName == %q, %s}\n", name, terms[name])
-	}
-	return b.String()
 }
 
 // hostileDesks are all desks, each with every way to decide there.
@@ -115,7 +78,7 @@ func TestHostileAtEveryDesk(t *testing.T) {
 			o := openOffice(t, c, d)
 			o.clock = &clock
 			c.apply(t, hostilePolicy(d))
-			if d.field != "" {
+			if d.field != "" && d.history {
 				c.edit(t, "Rule", "epm-app-requests", "  policy:", fmt.Sprintf("  duration: ticket.fields[%q]\n  policy:", d.field))
 			}
 			if d.real && testing.Short() {
@@ -183,6 +146,12 @@ func (o *office) try(a attack) {
 	o.t.Run(a.name, func(t *testing.T) {
 		switch why := o.d.mayNot(a); why {
 		case "":
+		case o.d.lacks["history"]:
+			if publish, ok := readings[a.reads]; ok { // nothing that would let it succeed is published
+				publish(t, o)
+				return
+			}
+			t.Skip(why)
 		case unsaid:
 			t.Fatalf("what of %v is missing here, and why?", a.needs)
 		default:

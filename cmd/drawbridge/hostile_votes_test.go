@@ -115,15 +115,15 @@ func hostileTimes() []attack {
 			h.t.Cleanup(turn)
 			h.deny("kim")
 		}},
-		{name: "somebody makes the condition hold before the click", asks: underCondition, needs: []string{"field", "group", "history"}, says: "not among those who may decide", then: over, do: func(h *attempt) {
+		{name: "somebody makes the condition hold before the click", asks: underCondition, reads: "condition", needs: []string{"field", "history", "group"}, says: "not among those who may decide", then: over, do: func(h *attempt) {
 			h.d.set(h.t, "max", h.ticket, "2h")
 			h.approve("kim")
 		}},
-		{name: "somebody makes the condition hold after the click", asks: underCondition, needs: []string{"field", "group", "history"}, says: "not among those who may decide", then: over, do: func(h *attempt) {
+		{name: "somebody makes the condition hold after the click", asks: underCondition, reads: "condition", needs: []string{"field", "history", "group"}, says: "not among those who may decide", then: over, do: func(h *attempt) {
 			h.approve("kim")
 			h.d.set(h.t, "max", h.ticket, "2h")
 		}},
-		{name: "somebody else chooses the duration before the click", asks: forHours, needs: []string{"field", "history"}, says: "chosen by somebody who does not decide", then: func(h *attempt) {
+		{name: "somebody else chooses the duration before the click", asks: forHours, reads: "duration", needs: []string{"field", "history"}, says: "chosen by somebody who does not decide", then: func(h *attempt) {
 			h.d.set(h.t, "kim", h.ticket, "1h")
 			h.approvedBy("kim")
 		}, do: func(h *attempt) {

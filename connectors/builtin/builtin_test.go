@@ -110,6 +110,18 @@ func TestTemplateOfEPMHasTheTicketNumber(t *testing.T) {
 	}
 }
 
+func TestWhereNobodyIsToldWhoChangedAField(t *testing.T) {
+	t.Parallel()
+	for vendor, told := range map[string]bool{
+		"freshdesk": false, "freshservice": false, "opsgenie": false, "servicedeskplus": false,
+		"jira": true, "pagerduty": true, "redmine": true, "rt": true, "servicenow": true, "zendesk": true,
+	} {
+		if _, all := connectors.Attributed(open(t, vendor)); all != told {
+			t.Errorf("%s: got %t", vendor, all)
+		}
+	}
+}
+
 func TestWhereAMailAddressProvesNothing(t *testing.T) {
 	t.Parallel()
 	for vendor, want := range map[string]bool{"rt": true, "redmine": true, "pagerduty": true, "jira": false} {

@@ -115,6 +115,8 @@ func TestHostileEditsOfWhatConditionsSee(t *testing.T) {
 	inReview := func(a mapping.Approvers, actor mapping.Actor, ticket map[string]any) (bool, error) {
 		return ticket["status"] == "Approved", nil
 	}
+	blind := func(in *Input) { in.Ticket.Blind = errors.New("anybody could have written it") }
+	conditional := func(in *Input) { in.Terms.Approvers.When = "ticket.priority != 'High'" }
 	stands := func(status, priority string, steps ...connectors.Step) change {
 		return func(in *Input) {
 			stands(status, steps...)(in)
@@ -151,6 +153,8 @@ func TestHostileEditsOfWhatConditionsSee(t *testing.T) {
 			in.Admit, in.Ticket.Snapshot.Priority = unlessHigh, "Low"
 			in.Ticket.Snapshot.History = []connectors.Step{at(field("1", "acc-ana", "priority", "High", "Low"), noon.Add(time.Second))}
 		}}, Refused, NotAnApprover},
+		{"no condition may look at the ticket", []change{stands("Approved", "Low", kimApproves), conditional, blind}, Refused, ConditionFailed},
+		{"no condition may look at the ticket, and there is none", []change{stands("Approved", "Low", kimApproves), blind}, Approved, ""},
 		{"a deputy", []change{stands("Approved", "Low", field("1", "acc-ana", "priority", "High", "Low"), move("2", "acc-max", "Open", "Approved")), func(in *Input) {
 			in.Terms.Deadline = &mapping.Deadline{After: 10 * time.Hour, Deputy: &mapping.Deputy{After: time.Minute, Approvers: mapping.Approvers{People: []string{"max"}}}}
 		}}, Refused, NotAnApprover},

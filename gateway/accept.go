@@ -51,7 +51,7 @@ func (g *Gateway) MaxBody(name string) (int64, bool) {
 }
 
 // Accept takes one inbound request of a connection, from either bank: it verifies, decodes and commits. The error is
-// a *Refusal, or an internal fault after which the sender should try again.
+// a *Refusal, or an internal fault after which the sender should try again. A request that bears no time comes now.
 func (g *Gateway) Accept(ctx context.Context, name, pathToken string, r connectors.Request) (Accepted, error) {
 	c := g.catalogue().connections[name]
 	if c == nil || c.receiver == nil {
@@ -62,6 +62,9 @@ func (g *Gateway) Accept(ctx context.Context, name, pathToken string, r connecto
 	}
 	if !slices.Contains([]string{"", http.MethodPost, http.MethodOptions}, r.Method) {
 		return Accepted{}, errMethod
+	}
+	if r.Time.IsZero() {
+		r.Time = g.now()
 	}
 	r, err := g.admit(ctx, c, pathToken, r)
 	if err != nil {

@@ -23,10 +23,11 @@ import (
 // attack is tried on a request of its own.
 type attack struct {
 	name  string
-	needs []string // what the desk must let people do, and who must be there besides Kim, Lee and Max; see desk.can
-	asks  string   // the application asked for, by which the policy chooses its terms; default aTool
-	by    string   // who asks; default Ana
-	reads string   // what must be read off a field for it: a key of readings
+	needs []string      // what the desk must let people do, and who must be there besides Kim, Lee and Max; see desk.can
+	asks  string        // the application asked for, by which the policy chooses its terms; default aTool
+	by    string        // who asks; default Ana
+	reads string        // what must be read off a field for it: a key of readings
+	ago   time.Duration // how long before it is asked for, with alone
 	do    func(h *attempt)
 	says  string           // what the ticket says afterwards, "" where nothing is owed to it
 	told  []string         // what the source is rightly told; nothing by default
@@ -189,6 +190,8 @@ func (o *office) request(a attack) *attempt {
 	if by == nobody {
 		by = ""
 	}
+	o.clock.forward(-a.ago)
+	defer o.clock.forward(a.ago)
 	h := &attempt{office: o, asked: asks, garbled: a.garbled, id: o.epm.RequestApplication(epmstandin.AppRequest{User: by, ProductName: asks})}
 	must(o.t, o.check.patiently(h.opened))
 	h.read() // what it says is known by now

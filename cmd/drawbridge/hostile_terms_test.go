@@ -27,7 +27,7 @@ func hostilePolicy(d desk) string {
 	terms := map[string]string{
 		forTwo:      "quorum: 2",
 		forTwoNoes:  "quorum: 2, deny: quorum",
-		beforeLong:  "deadline: {after: 1s, then: leave}",
+		beforeLong:  "deadline: {after: 30m, then: leave}",
 		forDeputies: "approvers: {people: [kim]}, deadline: {after: 4h, deputy: {after: 1h, people: [lee]}, then: leave}",
 		byNight:     "hours: {zone: UTC, days: [" + closed + "], from: '00:00', to: '00:01'}",
 		forHours:    "durations: {max: 8h, default: 1h}",

@@ -87,12 +87,7 @@ func hostileVotes() []attack {
 // hostileTimes are attacks at the wrong time, and on what was agreed when the request was made.
 func hostileTimes() []attack {
 	return []attack{
-		{name: "after the deadline", asks: beforeLong, says: "came after the time", then: over, do: func(h *attempt) {
-			h.nextSecond()
-			h.nextSecond() // more than one has passed
-			h.nextSecond() // and the desk's time, which may be whole seconds, shows it
-			h.approve("kim")
-		}},
+		{name: "after the deadline", asks: beforeLong, ago: 2 * time.Hour, alone: true, says: "came after the time", then: over, do: func(h *attempt) { h.approve("kim") }},
 		{name: "a deputy before their time", asks: forDeputies, says: "not among those who may decide", then: func(h *attempt) { h.approvedBy("kim") }, do: func(h *attempt) { h.approve("lee") }},
 		{name: "a deputy's early move read in their time", asks: forDeputies, says: "not among those who may decide", alone: true, then: func(h *attempt) { h.approvedBy("kim") }, do: func(h *attempt) {
 			h.approve("lee")

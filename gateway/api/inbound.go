@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -28,7 +27,7 @@ func (s *server) inbound(c echo.Context) error {
 	req := c.Request()
 	peer, _ := netip.ParseAddr(c.RealIP())
 	accepted, err := s.Gateway.Accept(req.Context(), name, c.Param("token"), connectors.Request{
-		Method: req.Method, URL: req.URL, Header: req.Header, Body: body, Peer: peer, Time: time.Now(),
+		Method: req.Method, URL: req.URL, Header: req.Header, Body: body, Peer: peer,
 		Certificate: certificate(req), Proxied: s.proxied(req),
 	})
 	if err != nil {

@@ -58,6 +58,10 @@ var hostileDesks = map[string]func(t *testing.T, c *check) desk{
 	"freshdesk":                 freshDeskByNotes,
 	"servicedeskplus":           serviceDeskPlusByStatuses,
 	"servicedeskplus approvals": serviceDeskPlusByApprovals,
+	"pagerduty":                 pagerDutyByField,
+	"pagerduty notes":           pagerDutyByNotes,
+	"opsgenie":                  opsgenieByActions,
+	"slack":                     slackByClicks,
 	"rt":                        func(t *testing.T, _ *check) desk { return requestTracker(t, nil, nil) },
 	"redmine":                   func(t *testing.T, _ *check) desk { return redmineDesk(t, nil) },
 }
@@ -148,7 +152,7 @@ func (o *office) try(a attack) {
 		switch why := o.d.mayNot(a); why {
 		case "":
 		case o.d.lacks["history"]:
-			if publish, ok := readings[a.reads]; ok { // nothing that would let it succeed is published
+			if publish, ok := readings[a.reads]; ok && o.d.field != "" { // nothing that would let it succeed is published
 				publish(t, o)
 				return
 			}
@@ -332,6 +336,7 @@ func (d desk) abilities() map[string]bool {
 		"reopen": d.reopen != nil, "busy": d.busy != "", "edit": d.edit != nil, "describe": d.describe != nil, "history": d.history, "note": d.note != nil,
 		"field": d.field != "", "clone": d.clone != nil, "mark": d.mark != nil, "remove": d.remove != nil, "merge": d.merge != nil,
 		"elsewhere": d.elsewhere != nil, "rewrite": d.rewrite != nil, "group": d.group != "", "notice": d.notice != nil,
+		"unread": d.lacks["unread"] == "", "late": d.lacks["late"] == "", // what people do is read when the attack wants it, and what they do after a decision too
 	}
 }
 

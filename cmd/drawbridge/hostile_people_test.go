@@ -78,7 +78,7 @@ func hostileMovers() (attacks []attack) {
 			h.reopen("kim")
 			h.approve("kim")
 		}},
-		attack{name: "a click after the source decided", says: "the first valid decision stands", then: over, do: func(h *attempt) {
+		attack{name: "a click after the source decided", needs: []string{"late"}, says: "the first valid decision stands", then: over, do: func(h *attempt) {
 			must(h.t, h.inConsole())
 			h.read()
 			h.reopen("kim")
@@ -111,12 +111,12 @@ func hostilePeople() []attack {
 		inGroup("the requester", "ana", "nobody decides their own request"),
 		inGroup("the requester's second account", "alias", "nobody decides their own request"),
 		inGroup("an automation", "robot", ""),
-		{name: "the approver is nobody's account any more", says: "not known to Drawbridge as a person", alone: true, do: func(h *attempt) {
+		{name: "the approver is nobody's account any more", needs: []string{"unread"}, says: "not known to Drawbridge as a person", alone: true, do: func(h *attempt) {
 			h.approve("kim")
 			gone(h, "kim")
 			h.t.Cleanup(func() { back(h, "kim") })
 		}},
-		{name: "the approver's account turns out to be the requester's", needs: []string{"ana"}, says: "nobody decides their own request", alone: true, do: func(h *attempt) {
+		{name: "the approver's account turns out to be the requester's", needs: []string{"ana", "unread"}, says: "nobody decides their own request", alone: true, do: func(h *attempt) {
 			h.approve("kim")
 			gone(h, "kim")
 			people(h, h.d.listed("ana"), h.d.listed("ana", "kim"))

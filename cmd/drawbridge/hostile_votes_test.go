@@ -89,9 +89,9 @@ func hostileTimes() []attack {
 	return []attack{
 		{name: "after the deadline", asks: beforeLong, ago: 2 * time.Hour, alone: true, says: "came after the time", then: over, do: func(h *attempt) { h.approve("kim") }},
 		{name: "a deputy before their time", asks: forDeputies, says: "not among those who may decide", then: func(h *attempt) { h.approvedBy("kim") }, do: func(h *attempt) { h.approve("lee") }},
-		{name: "a deputy's early move read in their time", asks: forDeputies, says: "not among those who may decide", alone: true, then: func(h *attempt) { h.approvedBy("kim") }, do: func(h *attempt) {
+		{name: "a deputy's early move read in their time", asks: forDeputies, ago: 57 * time.Minute, says: "not among those who may decide", alone: true, then: func(h *attempt) { h.approvedBy("kim") }, do: func(h *attempt) {
 			h.approve("lee")
-			h.clock.forward(61 * time.Minute)
+			h.clock.forward(4 * time.Minute) // no more, for desks whose signatures grow old
 		}},
 		{name: "outside the hours", asks: byNight, says: "outside the hours", then: over, do: func(h *attempt) { h.approve("kim") }},
 		{name: "the policy is loosened after the request was made", says: "not among those who may decide", alone: true, do: func(h *attempt) {
@@ -123,6 +123,7 @@ func hostileTimes() []attack {
 			h.approvedBy("kim")
 		}, do: func(h *attempt) {
 			h.d.set(h.t, "max", h.ticket, "8h")
+			h.nextSecond()
 			h.approve("kim")
 		}},
 	}

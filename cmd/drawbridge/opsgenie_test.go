@@ -44,7 +44,26 @@ func opsgenie(t *testing.T, c *check, o og.Options, further ...string) (*og.Serv
 			return strings.Join(one.Notes, "\n")
 		},
 		others: []string{"ana", "robot", "program", "caller", "stranger", "bridge"},
-		edit:   func(t testing.TB, who, id, subject string) { must(t, server.Rename(id, opsgeniePeople[who], subject)) },
+		lacks: map[string]string{
+			"alias":     "a mail address tells nobody who somebody is, and an account belongs to one person",
+			"second":    "a mail address tells nobody who somebody is, and an account belongs to one person",
+			"shared":    "a mail address tells nobody who somebody is, and an account belongs to one person",
+			"reopen":    "an action cannot be taken back",
+			"busy":      "a status decides nothing here",
+			"describe":  "the texts of an alert are changed alike; its message is",
+			"history":   "the log does not tell what texts and details were",
+			"field":     "who changes a detail is not told, so nothing is read off one; see TestNothingIsPublishedThatAnybodysEditCouldMeet",
+			"mark":      "the alias of an alert cannot be changed",
+			"merge":     "alerts are not merged",
+			"elsewhere": "an alert that another team takes over is still the same to everybody",
+			"rewrite":   "the log cannot be written",
+			"group":     "the desk tells no groups of people",
+		},
+		notice: func(_ testing.TB, id string) (body, header string) {
+			one, _ := server.Alert(id)
+			return fmt.Sprintf(`{"action":"Approve","alert":{"alertId":%q,"username":"kim@desk.example"}}`, one.ID), "X-Drawbridge-Secret: " + opsgenieSecret
+		},
+		edit: func(t testing.TB, who, id, subject string) { must(t, server.Rename(id, opsgeniePeople[who], subject)) },
 		note: func(t testing.TB, who, id, text string) {
 			must(t, server.Note(id, opsgeniePeople[who], text))
 			must(t, server.Note(id, opsgeniePeople[who], "Custom action [Approve] executed via web"))
@@ -63,6 +82,11 @@ func opsgenie(t *testing.T, c *check, o og.Options, further ...string) (*og.Serv
 			return fmt.Sprintf(`{"action":"Approve","alert":{"alertId":%q,"username":"kim@desk.example"}}`, one.ID), "X-Drawbridge-Secret: guessed"
 		},
 	}
+}
+
+func opsgenieByActions(t *testing.T, c *check) desk {
+	_, d := opsgenie(t, c, og.Options{Slow: 1})
+	return d
 }
 
 // TestOpsgenieDecidesByCustomActions goes the whole way by the actions people execute: webhooks alone bring decisions, and

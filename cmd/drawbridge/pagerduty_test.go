@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	pd "github.com/drawbridge-itsm/drawbridge/connectors/pagerduty/pagerdutystandin"
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
@@ -51,7 +52,29 @@ func pagerDuty(t *testing.T, c *check, o pd.Options, further ...string) (*pd.Ser
 			return strings.Join(one.Notes, "\n")
 		},
 		others: []string{"ana", "robot", "program", "stranger", "bridge"},
-		edit:   func(t testing.TB, who, id, subject string) { must(t, server.Rename(id, pagerDutyPeople[who], subject)) },
+		lacks: map[string]string{
+			"alias":     "a mail address tells nobody who somebody is, and an account belongs to one person",
+			"second":    "a mail address tells nobody who somebody is, and an account belongs to one person",
+			"shared":    "a mail address tells nobody who somebody is, and an account belongs to one person",
+			"busy":      "a status decides nothing here",
+			"describe":  "what an incident was opened with cannot be edited",
+			"mark":      "the key of an incident cannot be changed",
+			"merge":     "an incident that was merged is gone; see TestPagerDutyDecidesByACustomField",
+			"elsewhere": "an incident that another service takes over is still the same to everybody",
+			"rewrite":   "the log cannot be written",
+			"group":     "the desk tells no groups of people",
+		},
+		history: true, field: "department",
+		reopen: func(t testing.TB, who, id string) { must(t, server.Set(id, pagerDutyPeople[who], "approval", nil)) },
+		set: func(t testing.TB, who, id, value string) {
+			must(t, server.Set(id, pagerDutyPeople[who], "department", value))
+		},
+		notice: func(_ testing.TB, id string) (body, header string) {
+			one, _ := server.Incident(id)
+			body = fmt.Sprintf(`{"event":{"id":"01X","event_type":"incident.resolved","occurred_at":%q,"data":{"id":%q,"type":"incident"}}}`, time.Now().UTC().Format(time.RFC3339), one.ID)
+			return body, "X-PagerDuty-Signature: " + pd.Sign([]byte(body), pagerDutySecret)
+		},
+		edit: func(t testing.TB, who, id, subject string) { must(t, server.Rename(id, pagerDutyPeople[who], subject)) },
 		note: func(t testing.TB, who, id, text string) {
 			_, err := server.Note(id, pagerDutyPeople[who], text)
 			must(t, err)
@@ -71,6 +94,11 @@ func pagerDuty(t *testing.T, c *check, o pd.Options, further ...string) (*pd.Ser
 				"X-PagerDuty-Signature: v1=" + strings.Repeat("0", 64)
 		},
 	}
+}
+
+func pagerDutyByField(t *testing.T, c *check) desk {
+	_, d := pagerDuty(t, c, pd.Options{})
+	return d
 }
 
 // TestPagerDutyDecidesByACustomField goes the whole way by signed webhooks alone, while the secret changes.
@@ -98,15 +126,23 @@ func TestPagerDutyDecidesByACustomField(t *testing.T) {
 func TestPagerDutyDecidesByNotes(t *testing.T) {
 	t.Parallel()
 	c := start(t, storetest.SQLite)
+	c.decideAt(t, pagerDutyByNotes(t, c))
+}
+
+func pagerDutyByNotes(t *testing.T, c *check) desk {
+	t.Helper()
 	server, d := pagerDuty(t, c, pd.Options{}, "services:", "answers: [Approved, Declined]\n  overlap: 8s\n  services:",
 		`ticket.fields.approval == "Approved"`, `ticket.fields.answer == "Approved"`, `ticket.fields.approval == "Declined"`, `ticket.fields.answer == "Declined"`)
 	server.Hooks.Drop(true)
-	d.hooked, d.others = false, []string{"ana", "stranger", "bridge"}
+	d.hooked, d.others, d.reopen = false, []string{"ana", "stranger", "bridge"}, nil
+	d.lacks["robot"] = "an automation writes no notes"
+	d.lacks["program"] = "a note does not show whether a person or a program wrote it"
+	d.lacks["reopen"] = "an answer cannot be taken back"
 	d.move = func(t testing.TB, who, id, answer string) {
 		_, err := server.Note(id, pagerDutyPeople[who], answer)
 		must(t, err)
 	}
-	c.decideAt(t, d)
+	return d
 }
 
 // TestPagerDutyDecidesByResolving goes the whole way by who resolves an incident; denied is what the custom field says.

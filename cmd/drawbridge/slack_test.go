@@ -55,6 +55,30 @@ func slack(t *testing.T, c *check, now ...func() time.Time) (*slackstandin.Serve
 			return b.String()
 		},
 		others: []string{"ana", "robot", "stranger"},
+		lacks: map[string]string{
+			"alias":     "whoever clicks is known by their account",
+			"second":    "whoever clicks is known by their account",
+			"shared":    "whoever clicks is known by their account",
+			"program":   "no program can click",
+			"bridge":    "no app can click",
+			"reopen":    "an answer cannot be taken back",
+			"busy":      "there is no ticket that could be moved",
+			"edit":      "a message is its app's own, and is not read back",
+			"describe":  "a message is its app's own, and is not read back",
+			"history":   "there is no ticket that could be changed",
+			"note":      "replies are not read",
+			"field":     "there is no ticket that could be changed",
+			"clone":     "a copied message has no buttons",
+			"mark":      "a message is its app's own; see TestHostileSlack for keys in clicks",
+			"remove":    "a message that is gone cannot be clicked on",
+			"merge":     "there is no ticket that could be changed",
+			"elsewhere": "there is no ticket that could be changed",
+			"rewrite":   "there is no ticket that could be changed",
+			"group":     "the desk tells no groups of people",
+			"unread":    "a click is judged at once",
+			"late":      "a message of what is decided has no buttons; see TestHostileSlack for clicks on it",
+			"notice":    "what Slack sends is the answer itself; see TestHostileSlack",
+		},
 		forge: func(t testing.TB, ticket string) (body, header string) {
 			r, err := server.Request(t.Context(), slackstandin.Click{Message: messageOf(ticket), Button: "approve", By: "U0KIM", Secret: "another"})
 			must(t, err)
@@ -63,6 +87,11 @@ func slack(t *testing.T, c *check, now ...func() time.Time) (*slackstandin.Serve
 		cut:    func() { server.Faults.CutNext("chat.postMessage") },
 		opened: func() int { return len(server.Messages()) },
 	}
+}
+
+func slackByClicks(t *testing.T, c *check) desk {
+	_, d := slack(t, c)
+	return d
 }
 
 // messageOf is the message that people call CHANNEL/pNUMBER.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
@@ -49,11 +50,11 @@ func (c *connector) Fetch(ctx context.Context, ref connectors.Ref) (connectors.S
 	if out.Ours && connectors.KeyFault(i.Key) == nil {
 		out.Key = i.Key
 	}
-	out.History = steps(whole.log, who)
 	answers, answer, reason := connectors.Words(c.conf.Answers).Steps(whole.said(who))
 	out.Fields[connectors.AnswerField], out.Fields[connectors.AnswerReason] = answer, reason
-	out.History = append(out.History, answers...)
-	slices.SortStableFunc(out.History, func(a, b connectors.Step) int { return a.At.Compare(b.At) })
+	// Entries bear whole seconds and are in their order, notes are not: an edit of the second of an answer came after it.
+	out.History = append(answers, steps(whole.log, who)...)
+	slices.SortStableFunc(out.History, func(a, b connectors.Step) int { return a.At.Truncate(time.Second).Compare(b.At.Truncate(time.Second)) })
 	return out, nil
 }
 

@@ -41,7 +41,7 @@ func TestSnapshotTellsWhoDidWhat(t *testing.T) {
 		{"resolved with a word", pd.Options{}, func(w *world, id string) error {
 			return w.desk.Resolve(id, "PKIM", "resolved", "Approved.\nfor a week")
 		},
-			[]string{"status|triggered|resolved|PKIM kim@corp.example", "resolution||Approved.\nfor a week|PKIM kim@corp.example", "answer||Approved|PKIM kim@corp.example"}},
+			[]string{"answer||Approved|PKIM kim@corp.example", "status|triggered|resolved|PKIM kim@corp.example", "resolution||Approved.\nfor a week|PKIM kim@corp.example"}},
 		{"reopened", pd.Options{}, func(w *world, id string) error {
 			return must(w.desk.Move(id, "PKIM", "resolved"), w.desk.Move(id, "PLEE", "triggered"))
 		}, []string{"status|triggered|resolved|PKIM kim@corp.example", "status|resolved|triggered|PLEE lee@corp.example"}},

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -125,14 +126,19 @@ func (in Input) admitted(c claim, actor mapping.Actor) (bool, error) {
 // stood at the claim, and as we wrote it: nobody gets the right by an edit, before or after. Where the desk does not show
 // who wrote what the policy's conditions look at, they admit nobody.
 func (in Input) among(a mapping.Approvers, c claim, actor mapping.Actor) (bool, error) {
-	if a.When != "" && in.Ticket.Blind != nil {
-		return false, in.Ticket.Blind
-	}
 	ok, err := in.Admit(a, actor, in.Ticket.when(c))
-	if !ok || err != nil {
+	if err = errors.Join(err, in.Ticket.blindTo(a)); !ok || err != nil {
 		return false, err
 	}
 	return in.Admit(a, actor, in.Ticket.written(c))
+}
+
+// blindTo tells why a condition must not look at a ticket.
+func (e Evidence) blindTo(a mapping.Approvers) error {
+	if a.When == "" {
+		return nil
+	}
+	return e.Blind
 }
 
 // alias catches a requester who is unresolved, or joined to somebody else, but whose own account or address it is. One

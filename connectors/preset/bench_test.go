@@ -13,12 +13,12 @@ func BenchmarkFrame(b *testing.B) {
 			p := shipped(b, name)
 			c, err := open(b, p, settings(b, p, "https://127.0.0.1"))
 			connectortest.Must(b, err)
-			s, rs := c.(*sink), records(1000)
+			s, rs := sinkOf(c), records(1000)
 			bytes := 0
 			for b.Loop() {
 				var all []piece
 				for i := range rs {
-					list, err := s.pieces(b.Context(), i, &rs[i])
+					list, err := s.pieces(b.Context(), i, &rs[i], s.names(&rs[i]))
 					connectortest.Must(b, err)
 					all = append(all, list...)
 				}

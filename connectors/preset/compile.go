@@ -35,6 +35,8 @@ type Preset struct {
 	id                                                    jsonPath
 	errors                                                []jsonPath
 	confirm                                               *confirmPlan
+	ask                                                   *askPlan
+	inbound                                               *inboundPlan
 	ping                                                  []test
 }
 
@@ -90,6 +92,8 @@ func (s *source) preset(d *Document) *Preset {
 	s.body(p, own, record)
 	s.response(p)
 	s.confirm(p, own)
+	s.ask(p, own, record)
+	s.inbound(p, own)
 	if d.Ping != nil {
 		p.ping = s.tests("ping.success", d.Ping.Success)
 	}

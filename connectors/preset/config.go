@@ -22,6 +22,7 @@ import (
 //	address:     sends to this server in place of the vendor's, a relay for instance; scheme, host and port
 //	record:      what is sent for an event for which the rule says no record, in place of the preset's own
 //	validators:  what an answer has to hold besides, as [{path: $.data.status, values: [ok]}]
+//	answers:     true takes answers of people from the vendor, signed, where the preset says how
 type Config struct {
 	preset  *Preset
 	nodes   map[string]ast.Node
@@ -30,6 +31,7 @@ type Config struct {
 	address    string
 	record     any
 	validators []Validator
+	answers    bool
 	faults     []error
 }
 
@@ -62,6 +64,8 @@ func (c *Config) UnmarshalYAML(ctx context.Context, node ast.Node) error {
 			err = yaml.NodeToValue(pair.Value, &c.address)
 		case name == "record":
 			err = yaml.NodeToValue(pair.Value, &c.record)
+		case name == "answers":
+			err = yaml.NodeToValue(pair.Value, &c.answers)
 		case name == "validators":
 			err = yaml.NodeToValue(pair.Value, &c.validators, yaml.Strict())
 		case c.preset.params[name].Type == "secret":
@@ -113,12 +117,15 @@ func (c *Config) values() map[string]any {
 		values[p.Name] = value
 	}
 	for _, name := range sortedKeys(c.nodes) {
-		if _, known := c.preset.params[name]; !known && !slices.Contains([]string{"address", "record", "validators"}, name) {
-			c.fault(name, "there is no such setting; there are %s", strings.Join(append(paramNames(c.preset.doc), "address", "record", "validators"), ", "))
+		if _, known := c.preset.params[name]; !known && !slices.Contains(ofAll, name) {
+			c.fault(name, "there is no such setting; there are %s", strings.Join(append(paramNames(c.preset.doc), ofAll...), ", "))
 		}
 	}
 	return values
 }
+
+// ofAll are the settings every preset has.
+var ofAll = []string{"address", "record", "validators", "answers"}
 
 func hint(p Param) string {
 	if p.Help == "" {
@@ -192,6 +199,9 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 		}
 		s.address, _ = url.Parse(strings.TrimRight(c.address, "/"))
 	}
+	if s.hears = c.answers; c.answers && c.preset.inbound == nil {
+		c.fault("answers", "this preset does not say how answers are signed and read")
+	}
 	for i, v := range c.validators {
 		at, err := parsePath(v.Path)
 		if err != nil {
@@ -211,7 +221,7 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	if len(c.faults) > 0 {
 		return nil, errors.Join(c.faults...)
 	}
-	return s, nil
+	return s.shaped(), nil
 }
 
 // item puts the operator's record in place of the preset's.

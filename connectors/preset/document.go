@@ -1,5 +1,7 @@
 package preset
 
+import "github.com/drawbridge-itsm/drawbridge/connectors"
+
 // Document is one preset as it is written. preset.schema.json says what may stand where; the comments here say what it
 // means.
 type Document struct {
@@ -20,6 +22,8 @@ type Document struct {
 	Batch    Batch    `yaml:"batch"`
 	Response Response `yaml:"response"`
 	Confirm  *Confirm `yaml:"confirm"`
+	Ask      *Ask     `yaml:"ask"`
+	Inbound  *Inbound `yaml:"inbound"`
 	Ping     *Ping    `yaml:"ping"`
 	Test     Test     `yaml:"test"`
 }
@@ -179,6 +183,33 @@ type Confirm struct {
 	Fail   string            `yaml:"fail"`
 	Every  string            `yaml:"every"`
 	For    string            `yaml:"for"`
+}
+
+// Ask makes connections desks that put requests to people: the records that are sent for it, by the same request. They see
+// key, which is ours, ticket (summary, description as plain text, markdown, priority, project, type, fields) and at.
+type Ask struct {
+	To       string         `yaml:"to"`       // an expression: the mail addresses of who is asked; none: whoever sees it
+	Question map[string]any `yaml:"question"` // sees answer_link; or, where To names any, answer_links: a list of to and link
+	Note     map[string]any `yaml:"note"`     // a follow-up, sees note; none: there are no follow-ups
+	Settle   map[string]any `yaml:"settle"`   // that nobody needs to answer any more, sees status and note; none: a note says so
+	Once     bool           `yaml:"once"`     // the vendor takes a second question with the same key for the first
+}
+
+// Inbound is how answers come back to /in/CONNECTION, where a connection asks for that by answers: true.
+type Inbound struct {
+	Verify connectors.Verification `yaml:"verify"` // hmac or standard_webhooks, without secrets
+	Vote   *Vote                   `yaml:"vote"`   // none: the body is {id, key, outcome, by, reason, duration, at}
+}
+
+// Vote reads an answer. Its texts see body and, of Standard Webhooks, id, the message's. Nothing else is signed.
+type Vote struct {
+	ID       string `yaml:"id"`      // tells this answer from others: the same again changes nothing
+	Key      string `yaml:"key"`     // ours, as it was sent
+	Outcome  string `yaml:"outcome"` // approved, denied; nothing: this is no answer
+	By       any    `yaml:"by"`      // an account, or a mapping of account, name and mail
+	Reason   string `yaml:"reason"`
+	Duration string `yaml:"duration"`
+	At       string `yaml:"at"` // RFC 3339
 }
 
 // Ping is a call that changes nothing.

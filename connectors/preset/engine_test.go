@@ -49,13 +49,18 @@ test:
   settings: {key: {env: DRAWBRIDGE_SECRET_KEY}}
 `
 
+func serve(t *testing.T, answer http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(answer)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
 func newEngine(t *testing.T, answer http.HandlerFunc) connectors.Connector {
 	t.Helper()
 	p, err := Parse("engine.yaml", []byte(engine))
 	connectortest.Must(t, err)
-	server := httptest.NewServer(answer)
-	t.Cleanup(server.Close)
-	c, err := open(t, p, settings(t, p, server.URL))
+	c, err := open(t, p, settings(t, p, serve(t, answer)))
 	connectortest.Must(t, err)
 	return c
 }

@@ -32,15 +32,18 @@ func (s *sink) names(r *connectors.Record) map[string]any {
 	if r == nil {
 		return in
 	}
-	at := r.At.UTC()
 	in["event"], in["event_id"], in["source"], in["case"] = r.Event, r.EventID, r.Source, r.Group
 	kind, _ := r.Event["kind"].(string)
 	in["over"] = slices.Contains(ends, kind)
-	in["at"] = map[string]any{
+	in["at"] = instants(r.At.UTC())
+	return in
+}
+
+func instants(at time.Time) map[string]any {
+	return map[string]any{
 		"rfc3339": at.Format(time.RFC3339Nano), "unix": int(at.Unix()), "unix_ms": int(at.UnixMilli()),
 		"seconds": float64(at.UnixMilli()) / 1000, "unix_ns": strconv.FormatInt(at.UnixNano(), 10),
 	}
-	return in
 }
 
 // ends are the kinds of events after which nobody is waited for.
@@ -49,9 +52,9 @@ var ends = []string{
 	connectors.FindingResolved, connectors.FindingDismissed,
 }
 
-// pieces makes of a record what is sent for it.
-func (s *sink) pieces(ctx context.Context, number int, r *connectors.Record) ([]piece, error) {
-	p, in := s.preset, s.names(r)
+// pieces makes of a record what is sent for it. in is what expressions see.
+func (s *sink) pieces(ctx context.Context, number int, r *connectors.Record, in map[string]any) ([]piece, error) {
+	p := s.preset
 	item, err := s.record(ctx, r, in)
 	if err != nil {
 		return nil, err

@@ -4,7 +4,8 @@
 //
 // Read document.go for what a file holds and load.go for how it is checked; compile.go makes a Preset of it. config.go is
 // what an operator writes for one connection, and open.go makes the connection's way to its server. frame.go turns
-// records into requests, send.go sends them, response.go says what an answer means, confirm.go asks on.
+// records into requests, send.go sends them, response.go says what an answer means, confirm.go asks on. ask.go puts
+// requests to people by the same way, inbound.go reads what they answer.
 package preset
 
 import (
@@ -36,6 +37,7 @@ type sink struct {
 	whole      bool     // the URL is a credential, and not known before the call
 	validators []validator
 	confirms   bool
+	hears      bool // takes answers
 	announced  sync.Once
 }
 
@@ -159,6 +161,9 @@ func (s *sink) Notices() []string {
 			text = "the check of the connection gets an access token, reaches the server and sends nothing: it does not show that records would be taken"
 		}
 		list = append(list, text)
+	}
+	if a := s.preset.ask; a != nil && a.note == nil {
+		list = append(list, "people who are asked here are not told what was noted about their answers; the page behind their link and the case say it")
 	}
 	return append(list, d.Notes...)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
@@ -18,7 +19,7 @@ func (s *sink) Send(ctx context.Context, rs []connectors.Record) ([]connectors.R
 	var keys []string
 	groups := map[string][]piece{}
 	for i := range rs {
-		list, err := s.pieces(ctx, i, &rs[i])
+		list, err := s.pieces(ctx, i, &rs[i], s.names(&rs[i]))
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, &connectors.Error{Kind: connectors.Temporary, Err: fmt.Errorf("send: the call was stopped: %w", ctx.Err())}
@@ -48,6 +49,7 @@ type batch struct {
 	results []connectors.Result
 	told    bool              // the sink said something of a record
 	stop    *connectors.Error // why nothing more is tried
+	links   []string          // hidden from what the vendor says
 }
 
 // chunks cuts records of one group into requests.
@@ -85,6 +87,13 @@ func (b *batch) post(ctx context.Context, list []piece) {
 	if err != nil {
 		b.fail(list, connectors.AsError(err))
 		return
+	}
+	hide := r.hide
+	r.hide = func(text string) string {
+		for _, link := range b.links {
+			text = strings.ReplaceAll(text, link, "[link]")
+		}
+		return hide(text)
 	}
 	what, err := b.sink.preset.judge(r, b.sink.env.Now())
 	if what == taken {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,6 +133,18 @@ func records(n int) []connectors.Record {
 	return out
 }
 
+// sinkOf is what sends, whatever else the connection can do.
+func sinkOf(c connectors.Connector) *sink {
+	switch c := c.(type) {
+	case desk:
+		return c.sink
+	case surely:
+		return c.sink
+	default:
+		return c.(*sink)
+	}
+}
+
 func send(t testing.TB, c connectors.Connector, rs []connectors.Record) ([]connectors.Result, error) {
 	t.Helper()
 	return c.(connectors.Sender).Send(t.Context(), rs)
@@ -196,7 +209,8 @@ func TestSuite(t *testing.T) {
 					return c
 				},
 				Standin: func(*testing.T) http.Handler { return presetstandin.New(name, canary) },
-				Records: records(1), TokenPath: tokenPaths[name], Means: means(p),
+				Records: records(1), Ticket: question(), Note: connectors.Note{Key: "n-1", Body: "**Refused:** Max may not"}, Move: connectors.Move{Status: "Approved"},
+				Ref: connectors.Ref{ID: "k1", Key: "k1"}, TokenPath: tokenPaths[name], Means: means(p),
 			}
 			connectortest.Run(t, suite)
 		})
@@ -215,15 +229,19 @@ func means(p *Preset) map[string]connectors.Kind {
 		out["ping a web page"], out["ping 10 MiB"] = connectortest.NoError, connectortest.NoError
 	}
 	r := p.doc.Response
-	for _, status := range r.DisableOn {
-		out[fmt.Sprint("send ", status)] = connectors.Unwell
-	}
+	unwell := slices.Clone(r.DisableOn)
 	for _, one := range append(r.Pause, r.Reauth...) {
-		for _, status := range one.Status {
-			if len(one.JSON) == 0 && one.Contains == "" {
-				out[fmt.Sprint("send ", status)] = connectors.Unwell
-			}
+		if len(one.JSON) == 0 && one.Contains == "" {
+			unwell = append(unwell, one.Status...)
 		}
+	}
+	for _, status := range unwell {
+		for _, kind := range []string{"send", "create", "comment", "transition"} {
+			out[fmt.Sprint(kind, " ", status)] = connectors.Unwell
+		}
+	}
+	if !slices.ContainsFunc(r.Success, func(a Answer) bool { return len(a.JSON) > 0 || a.Equals != nil }) {
+		out["create JSON that is cut"] = connectortest.NoError // nothing of it is needed
 	}
 	return out
 }

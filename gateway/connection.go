@@ -259,6 +259,9 @@ func (o opener) build(ctx context.Context, doc ConnectionDoc) (*connection, erro
 		if err != nil {
 			return nil, fmt.Errorf("inbound.verify: %w", err)
 		}
+		if c.asks() && !c.verifier.Signed() {
+			return nil, errors.New("inbound.verify: an answer of people counts only where it is signed: hmac or standard_webhooks")
+		}
 	}
 	c.issuing = rate.NewLimiter(issueRate, issueBurst)
 	c.rate, _ = doc.Inbound.Rate.limiter() // both were validated

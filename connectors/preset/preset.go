@@ -163,7 +163,14 @@ func (s *sink) Notices() []string {
 		list = append(list, text)
 	}
 	if a := s.preset.ask; a != nil && a.note == nil {
-		list = append(list, "people who are asked here are not told what was noted about their answers; the page behind their link and the case say it")
+		text := "people who are asked here are not told why an answer does not count"
+		if a.settle == nil {
+			text += ", nor that nobody needs to answer any more"
+		}
+		list = append(list, text+"; the case tells")
+	}
+	if s.preset.inbound != nil && !s.hears {
+		list = append(list, "signed answers are taken with answers: true in the settings")
 	}
 	return append(list, d.Notes...)
 }

@@ -82,6 +82,9 @@ func (v *Verifier) Reach(ctx context.Context) error {
 // Anybody tells whether everybody is let in.
 func (v *Verifier) Anybody() bool { return v.check.None }
 
+// Signed tells whether what is let in bears a signature of its body: it says what it says in the sender's name.
+func (v *Verifier) Signed() bool { return v.check.HMAC != nil || v.check.StandardWebhooks != nil }
+
 // Credential is one of the secrets of a connection, as far as it may be shown.
 type Credential struct {
 	Mark  string // what Verify calls it

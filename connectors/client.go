@@ -177,6 +177,15 @@ type Answered struct {
 	Header http.Header
 	Body   []byte
 	text   string
+	hide   func(text string) string
+}
+
+// Hidden returns words of the answer without the credentials its request carried.
+func (a *Answered) Hidden(text string) string {
+	if a.hide == nil {
+		return text
+	}
+	return a.hide(text)
 }
 
 func (a *Answered) Error() string { return a.text }
@@ -193,7 +202,8 @@ func (c *Client) Classify(name string, resp *http.Response, body []byte, detail 
 	if detail = Clean(c.hide(detail, resp.Request), 500); detail != "" {
 		text = name + ": " + detail
 	}
-	answered := &Answered{Header: resp.Header, Body: []byte(c.hide(string(body), resp.Request)), text: text}
+	hide := func(text string) string { return c.hide(text, resp.Request) }
+	answered := &Answered{Header: resp.Header, Body: []byte(hide(string(body))), text: text, hide: hide}
 	e.Err = answered
 	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone {
 		e.Err = fmt.Errorf("%w: %w", answered, ErrNotFound)

@@ -18,6 +18,7 @@ type connectionCommand struct {
 	Pause      connectionPause   `cmd:"" help:"Accept events and let them wait."`
 	Resume     connectionEnable  `cmd:"" help:"Go on after a pause; the same as enable."`
 	ClearQueue connectionClear   `cmd:"" help:"Give up everything that is pending or dead at a connection, after counting it."`
+	Test       connectionTest    `cmd:"" help:"Ask the vendor whether a connection works, or send it a record and show the exchange."`
 	Form       connectionForm    `cmd:"" help:"Show what a desk accepts where tickets are opened: fields, values, statuses and limits."`
 	Delete     connectionDelete  `cmd:"" help:"Delete a connection; its history stays."`
 }

@@ -125,6 +125,21 @@ send: { at: %[1]s%[4]s }
 	if doctor := p.run("doctor", "logz-two").out; !strings.Contains(doctor, "it does not show that records would be taken") || !strings.Contains(doctor, "unverified: ") {
 		t.Errorf("doctor says\n%s", doctor)
 	}
+	if got := p.fine("connection", "test", "logzio"); got != "logzio works\n" {
+		t.Errorf("got %s", got)
+	}
+	if r := p.run("connection", "test", "epm", "--send"); r.code == 0 || !strings.Contains(r.err, "cannot show what it sends") {
+		t.Errorf("got %+v", r)
+	}
+	tried := p.fine("connection", "test", "logzio", "--send")
+	for _, want := range []string{"POST http://127.0.0.1:", "&token=[secret]", "Content-Type: application/x-ndjson", `"message":"[Test] Drawbridge tries the connection logzio"`, "HTTP 200 OK", "yes success: status 200", "no  pause: status 401", "=> taken"} {
+		if !strings.Contains(tried, want) {
+			t.Errorf("the test shows\n%s\nwithout %s", tried, want)
+		}
+	}
+	if strings.Contains(tried, "topsecret-key") || len(sinks["logzio"].Records()) != 2 {
+		t.Errorf("after a test there are %d records, and it shows\n%s", len(sinks["logzio"].Records()), tried)
+	}
 	if log := s.log.String(); strings.Contains(log, "topsecret-key") {
 		t.Errorf("the log holds a credential:\n%s", log)
 	}

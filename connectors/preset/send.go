@@ -137,17 +137,24 @@ func (b *batch) each(list []piece, result connectors.Result) {
 
 // exchange sends one request and returns its answer, whatever its status. Without an answer it fails.
 func (s *sink) exchange(ctx context.Context, list []piece) (*reply, error) {
+	call, _, err := s.request(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	return s.do(ctx, call)
+}
+
+// request makes a request of records, and its body as it is before it is packed.
+func (s *sink) request(ctx context.Context, list []piece) (call connectors.Call, body []byte, err error) {
 	in := list[0].in
 	if in == nil {
 		in = s.names(nil)
 	}
-	call, err := s.call(ctx, with(in, "group", list[0].group))
-	if err != nil {
-		return nil, err
+	if call, err = s.call(ctx, with(in, "group", list[0].group)); err != nil {
+		return call, nil, err
 	}
-	body, err := s.frame(ctx, list)
-	if err != nil {
-		return nil, connectors.Permanently("send: %w", err)
+	if body, err = s.frame(ctx, list); err != nil {
+		return call, nil, connectors.Permanently("send: %w", err)
 	}
 	if call.Method != http.MethodGet {
 		call.Body = body
@@ -157,7 +164,7 @@ func (s *sink) exchange(ctx context.Context, list []piece) (*reply, error) {
 			call.Header.Set("Content-Encoding", "gzip")
 		}
 	}
-	return s.do(ctx, call)
+	return call, body, nil
 }
 
 func (s *sink) do(ctx context.Context, call connectors.Call) (*reply, error) {
@@ -170,7 +177,7 @@ func (s *sink) do(ctx context.Context, call connectors.Call) (*reply, error) {
 	if !ok {
 		return nil, e
 	}
-	return &reply{status: e.Status, header: answered.Header, body: answered.Body, err: e, hide: func(text string) string { return text }}, nil
+	return &reply{status: e.Status, header: answered.Header, body: answered.Body, err: e, hide: answered.Hidden}, nil
 }
 
 // none tells whether an answer of partial success says that nothing was taken, so that halves would say the same.

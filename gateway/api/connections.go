@@ -90,8 +90,22 @@ func sampleViews(samples []connectors.Sample) []sampleView {
 	return views
 }
 
-// testConnection asks the vendor whether the connection works. That it does not is an answer, not a fault of ours.
+// testConnection asks the vendor whether the connection works, or sends a record to it and shows the exchange. That it does
+// not work is an answer, not a fault of ours.
 func (s *server) testConnection(c echo.Context) error {
+	var q struct {
+		Send bool `json:"send"`
+	}
+	if err := question(c, &q); err != nil {
+		return err
+	}
+	if q.Send {
+		trial, err := s.Gateway.TrySink(c.Request().Context(), c.Param("connection"), byAPI)
+		if err != nil {
+			return err
+		}
+		return c.JSON(http.StatusOK, trial)
+	}
 	err := s.Gateway.TestConnection(c.Request().Context(), c.Param("connection"))
 	if _, refused := errors.AsType[*gateway.Refusal](err); refused {
 		return err

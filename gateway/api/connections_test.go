@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,6 +16,10 @@ import (
 
 func (tool) Samples() []connectors.Sample {
 	return []connectors.Sample{{Kind: connectors.AccessRequested, Name: "one", Body: []byte("r-sample")}, {Kind: connectors.Audit, Name: "odd", Header: http.Header{"X-Do": {"malformed"}}}}
+}
+
+func (tool) Try(_ context.Context, r connectors.Record) (connectors.Trial, error) {
+	return connectors.Trial{Method: http.MethodPost, Body: fmt.Sprint(r.Event["test"], r.Event["kind"]), Taken: true, Meaning: "taken"}, nil
 }
 
 // answer reads a JSON answer.
@@ -54,6 +60,11 @@ func TestAConnectionIsListedTestedAndPaused(t *testing.T) {
 	if !works.Works {
 		t.Error("it does not work")
 	}
+	var shown connectors.Trial
+	e.answer(e.do("POST", "/api/v1/connections/tool/test", `{"send":true}`, signedIn), http.StatusOK, &shown)
+	if !shown.Taken || shown.Method != http.MethodPost || shown.Body != "truetest" {
+		t.Errorf("the exchange is shown as %+v", shown)
+	}
 	var state struct{ Changed bool }
 	e.answer(e.do("POST", "/api/v1/connections/tool/state", `{"state":"disabled","why":"for a test"}`, signedIn), http.StatusOK, &state)
 	if !state.Changed {
@@ -69,6 +80,7 @@ func TestAConnectionIsListedTestedAndPaused(t *testing.T) {
 		"unknown key":          {"POST", "/api/v1/connections/tool/state", `{"stat":"active"}`, 400, "documented names"},
 		"two values":           {"POST", "/api/v1/connections/tool/state", `{} {}`, 400, "documented names"},
 		"unknown connection":   {"GET", "/api/v1/connections/nobody", "", 404, "there are tool"},
+		"a record of disabled": {"POST", "/api/v1/connections/tool/test", `{"send":true}`, 409, "is disabled"},
 		"test of nobody":       {"POST", "/api/v1/connections/nobody/test", "", 404, "no connection"},
 		"queue without count":  {"POST", "/api/v1/connections/tool/clear-queue", `{}`, 400, "count is how many"},
 		"negative count":       {"POST", "/api/v1/connections/tool/clear-queue", `{"count":-1}`, 400, "count is how many"},

@@ -86,6 +86,19 @@ func (c *Client) HTTP() *http.Client {
 
 func refuseRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
+// DropToken forgets the access token that calls carry, so that the next one gets another; false where there is none. For
+// vendors that refuse an old token by another status than 401.
+func (c *Client) DropToken() bool {
+	if c.tokens == nil {
+		return false
+	}
+	c.tokens.mu.Lock()
+	defer c.tokens.mu.Unlock()
+	had := c.tokens.token != nil
+	c.tokens.token = nil
+	return had
+}
+
 // Call is one exchange with a vendor.
 type Call struct {
 	Name   string // what it is for, in words for errors: "create issue"

@@ -28,6 +28,7 @@ type Preset struct {
 	limits   []limit
 	cutAt    jsonPath
 	linger   time.Duration
+	per      time.Duration // of the rate
 
 	success, alreadyDone, reauth, pause, retry, permanent []test
 	partial                                               *test
@@ -231,6 +232,9 @@ func (s *source) body(p *Preset, own, record mapping.Names) {
 	}
 	t := p.doc.Batch
 	p.cutAt, p.linger = s.path("batch.cut_at", t.CutAt), s.duration("batch.linger", t.Linger)
+	if p.doc.Rate != nil {
+		p.per = s.duration("rate.per", p.doc.Rate.Per)
+	}
 	if (t.OnOversize == "cut" || t.OnOversize == "split") != (t.CutAt != "") {
 		s.add("batch.cut_at", "belongs to on_oversize: cut or split")
 	}

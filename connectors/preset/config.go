@@ -193,6 +193,9 @@ func (p Param) matcher() (*regexp.Regexp, error) {
 func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	c.faults = nil
 	s := &sink{preset: c.preset, env: env, item: c.preset.item, params: c.values()}
+	if r := c.preset.doc.Rate; r != nil {
+		s.pace = &pace{limit: r.Limit, per: c.preset.per}
+	}
 	if c.address != "" {
 		if fault := connectors.SiteFault(strings.TrimRight(c.address, "/")); fault != "" {
 			c.fault("address", "%s", fault)

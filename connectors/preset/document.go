@@ -20,6 +20,7 @@ type Document struct {
 	Auth     []Auth   `yaml:"auth"` // the first whose condition holds
 	Body     Body     `yaml:"body"`
 	Batch    Batch    `yaml:"batch"`
+	Rate     *Rate    `yaml:"rate"`
 	Response Response `yaml:"response"`
 	Confirm  *Confirm `yaml:"confirm"`
 	Ask      *Ask     `yaml:"ask"`
@@ -125,8 +126,15 @@ type Batch struct {
 	CutAt        string `yaml:"cut_at"`         // the text that is made shorter, or is split
 }
 
+// Rate is how many requests of one connection the vendor takes in any such time. The rest waits.
+type Rate struct {
+	Limit int    `yaml:"limit"`
+	Per   string `yaml:"per"`
+}
+
 // Response is what answers mean, looked at in this order. What no test matches: 2xx is in doubt and tried again, 408,
-// 429, 5xx and no answer too, 401 and redirects make the connection unwell, the rest is permanent.
+// 429, 5xx and no answer too, 401 and redirects make the connection unwell, the rest is permanent. After reauth an access
+// token is got anew, once in a batch.
 type Response struct {
 	DisableOn    []int    `yaml:"disable_on"`
 	Success      []Answer `yaml:"success"`

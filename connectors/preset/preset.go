@@ -38,6 +38,7 @@ type sink struct {
 	validators []validator
 	confirms   bool
 	hears      bool // takes answers
+	pace       *pace
 	announced  sync.Once
 }
 

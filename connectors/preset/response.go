@@ -109,6 +109,7 @@ const (
 	taken verdict = iota
 	partly
 	refused // this request, for what is in it
+	stale   // the access token, or what else proves who we are, is not good any more
 	failed  // err says how
 )
 
@@ -125,7 +126,7 @@ func (p *Preset) judge(r *reply, now time.Time) (verdict, error) {
 	case p.partial != nil && p.partial.holds(r):
 		return partly, p.fault(r, connectors.Permanent, "the vendor did not take all of it", now)
 	case some(p.reauth):
-		return failed, p.fault(r, connectors.Unwell, "the credentials were refused", now)
+		return stale, p.fault(r, connectors.Unwell, "the credentials were refused", now)
 	case some(p.pause):
 		return failed, p.fault(r, connectors.Unwell, "the vendor refuses everything as it is set up", now)
 	case some(p.retry):

@@ -49,6 +49,7 @@ type batch struct {
 	results []connectors.Result
 	told    bool              // the sink said something of a record
 	stop    *connectors.Error // why nothing more is tried
+	renewed bool              // the access token was got anew
 	links   []string          // hidden from what the vendor says
 }
 
@@ -109,6 +110,11 @@ func (b *batch) post(ctx context.Context, list []piece) {
 		b.fail(list, connectors.AsError(err))
 		return
 	}
+	if what == stale && r.status != http.StatusUnauthorized && !b.renewed && b.sink.client.DropToken() { // after a 401 it is new already
+		b.renewed = true
+		b.post(ctx, list)
+		return
+	}
 	split := what == partly || what == refused && (r.status == http.StatusRequestEntityTooLarge || r.status == http.StatusBadRequest || r.status == http.StatusUnprocessableEntity)
 	if !split || len(list) == 1 || what == partly && b.sink.none(ctx, r, len(list)) {
 		b.fail(list, connectors.AsError(err))
@@ -138,6 +144,9 @@ func (b *batch) each(list []piece, result connectors.Result) {
 // exchange sends one request and returns its answer, whatever its status. Without an answer it fails.
 func (s *sink) exchange(ctx context.Context, list []piece) (*reply, error) {
 	call, _, err := s.request(ctx, list)
+	if err == nil {
+		err = s.pace.take(s.env.Now())
+	}
 	if err != nil {
 		return nil, err
 	}

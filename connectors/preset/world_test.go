@@ -109,6 +109,7 @@ func newWorld(t testing.TB, name string, more map[string]any) world {
 	maps.Copy(given, more)
 	c, err := open(t, p, given)
 	connectortest.Must(t, err)
+	unpaced(c)
 	return world{stand, c}
 }
 
@@ -144,6 +145,9 @@ func sinkOf(c connectors.Connector) *sink {
 		return c.(*sink)
 	}
 }
+
+// unpaced lets a connection send as fast as it can: no time passes in these tests.
+func unpaced(c connectors.Connector) { sinkOf(c).pace = nil }
 
 func send(t testing.TB, c connectors.Connector, rs []connectors.Record) ([]connectors.Result, error) {
 	t.Helper()
@@ -206,6 +210,7 @@ func TestSuite(t *testing.T) {
 				New: func(t *testing.T, base string) connectors.Connector {
 					c, err := open(t, p, settings(t, p, base))
 					connectortest.Must(t, err)
+					unpaced(c)
 					return c
 				},
 				Standin: func(*testing.T) http.Handler { return presetstandin.New(name, canary) },

@@ -21,7 +21,7 @@ var sinks embed.FS
 var asking embed.FS
 
 // Asking returns a rule for each way to ask people where there is no desk, one YAML file each, in place of that of Files.
-// They expect connections named slack, mail and teams, and the people of Files.
+// They expect connections named slack, mail, teams, on-call, logic-app and workflow, and the people of Files.
 func Asking() fs.FS { return asking }
 
 // Sinks returns a rule for each family of sinks, one YAML file each. They expect a source named apono, and sinks with the

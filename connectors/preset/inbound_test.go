@@ -88,6 +88,30 @@ func TestAnswersAreRead(t *testing.T) {
 	}
 }
 
+// Whatever a body holds, what comes of it is an answer with a key, an id and an outcome, or none.
+func FuzzReceive(f *testing.F) {
+	for _, body := range []string{`{"key":"k1","outcome":"approved","by":{"account":"kim"}}`, `{"key":["k1"],"outcome":"denied","by":[]}`, `{"by":{"account":{"a":1}}}`, `[]`, `{"at":1e99,"key":"\u0000"}`} {
+		f.Add([]byte(body))
+	}
+	p := shipped(f, "torq")
+	given := maps.Clone(settings(f, p, "https://127.0.0.1"))
+	given["answers"] = true
+	c, err := open(f, p, given)
+	connectortest.Must(f, err)
+	r, _ := connectors.AsReceiver(c)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, err := r.Receive(t.Context(), connectors.Request{Header: http.Header{"Webhook-Id": {"msg-1"}}, Body: body})
+		if _, malformed := errors.AsType[*connectors.Malformed](err); err != nil && !malformed {
+			t.Errorf("got %v", err)
+		}
+		for _, v := range got.Votes {
+			if v.Key == "" || v.ID == "" || v.Outcome != connectors.Approved && v.Outcome != connectors.Denied {
+				t.Errorf("got %+v", v)
+			}
+		}
+	})
+}
+
 // grafanaIncident signs as Grafana Incident does, whose webhooks an operator's own preset could read.
 const grafanaIncident = `
 ask:

@@ -12,6 +12,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -169,6 +170,9 @@ func (s *sink) Notices() []string {
 			text += ", nor that nobody needs to answer any more"
 		}
 		list = append(list, text+"; the case tells")
+	}
+	if r := d.Rate; r != nil {
+		list = append(list, fmt.Sprintf("at most %d requests are sent in %s; the rest waits", r.Limit, r.Per))
 	}
 	if s.preset.inbound != nil && !s.hears {
 		list = append(list, "signed answers are taken with answers: true in the settings")

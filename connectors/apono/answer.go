@@ -24,13 +24,14 @@ var answers = map[connectors.Outcome]string{
 
 // reply answers a webhook after it was committed: accepted, or the state of the case where Apono asks for it. A request
 // that was not known before has just opened its case, so the answer is pending, and the same for anything unclear:
-// access is only given by the word approved.
+// access is only given by the word approved. With the way none a decision is recorded here only, so that the answer is
+// pending whatever it was.
 func (s *source) reply(asks bool) func(connectors.CaseState) connectors.Response {
 	return func(state connectors.CaseState) connectors.Response {
 		a := answer{Status: "accepted", Event: state.EventID}
 		if asks {
 			a.Status = answers[connectors.Pending]
-			if word, ok := answers[state.Outcome]; ok {
+			if word, ok := answers[state.Outcome]; ok && s.config.Way != wayNone {
 				a.Status = word
 			}
 		}

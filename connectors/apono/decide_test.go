@@ -212,3 +212,18 @@ func TestADecisionNobodyIsToldIsKept(t *testing.T) {
 		t.Errorf("Decide() = %v, want it kept", err)
 	}
 }
+
+func TestAManualWebhookGetsNoDecisionThatAponoIsNotToBeTold(t *testing.T) {
+	t.Parallel()
+	for _, k := range []connectors.Connector{withoutToken(t, "none"), mustOpen(t, "way: none")} {
+		_, reply, err := receiveAs(t, k, "", []byte(`{"event_type":"Manual","id":"m-1"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, outcome := range []connectors.Outcome{connectors.Pending, connectors.Approved, connectors.Denied, connectors.Expired} {
+			if body := string(reply(connectors.CaseState{Outcome: outcome}).Body); body != `{"status":"pending","data":{"status":"pending"}}` {
+				t.Errorf("%s: answered %s, want pending", outcome, body)
+			}
+		}
+	}
+}

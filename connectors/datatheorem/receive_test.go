@@ -170,7 +170,14 @@ func TestTheStateOfAFinding(t *testing.T) {
 		{violation + "RESOLVED", "CLOSED", resolved, true},
 		{violation + "RESOLVED", "FIXED", resolved, true},
 		{violation + "RESOLVED", "UNRESOLVED", opened, true},
+		{violation + "RESOLVED", "NOT_APPLICABLE", resolved, true},
 		{violation + "WONT_FIX", "CLOSED", dismissed, true},
+		{violation + "WONT_FIX", "OPEN", dismissed, false},
+		{violation + "CLOSED_AS_WONTFIX", "", dismissed, false},
+		{violation + "WONT_FIX_REVOKED", "", opened, false},
+		{violation + "UPDATED", "WONTFIX", dismissed, true},
+		{violation + "UPDATED", "WontFix", dismissed, true},
+		{violation + "UPDATED", "NOT YET FIXED", opened, true},
 		{violation + "OPENED", "WON'T FIX", dismissed, true},
 		{violation + "UPDATED", "CLOSED", opened, true},
 		{violation + "UPDATED", "FIXED", opened, true},
@@ -182,8 +189,10 @@ func TestTheStateOfAFinding(t *testing.T) {
 		{target + "CLOSED_RISK_ACCEPTED", "", dismissed, false},
 		{target + "UPDATED", "CLOSED_FIXED", resolved, false},
 		{target + "UPDATED", "MENDED", opened, true},
+		{target + "UPDATED", "WontFix", dismissed, true},
 		{"MOBILE_PROTECT__USER_BLOCKED", "", connectors.Anomaly, false},
 		{"MOBILE_SECURE__USER_BLOCKED", "", connectors.Audit, false},
+		{"MOBILE_SECURE__USER_FINDING_TARGET_CREATED", "", connectors.Audit, false},
 	} {
 		k := mustOpen(t, "")
 		var log bytes.Buffer

@@ -19,7 +19,7 @@ const (
 	maxNodes = 1 << 14
 )
 
-// node is one value of a JSON document. Unlike a map it keeps keys that appear twice.
+// node is one value of a JSON document, with members and numbers as they were written.
 type node struct {
 	kind byte   // { [ " for object, list and text, 0 for a number, t f n for true, false and null
 	key  string // its key in an object
@@ -98,7 +98,8 @@ func parseObject(what, text string) (node, error) {
 	return doc, nil
 }
 
-// reader makes nodes of valid JSON.
+// reader makes nodes of valid JSON. It refuses a key that stands twice in one object, wherever that is: templates may be
+// filled with a requester's text as it is, so it can be an attempt to slip keys in.
 type reader struct {
 	jsonscan.Scanner
 	nodes int
@@ -114,10 +115,15 @@ func (r *reader) value(depth int) (node, error) {
 	n := node{kind: r.Kind()}
 	switch n.kind {
 	case '{', '[':
+		keys := map[string]bool{}
 		for r.Open(); r.More(); {
 			key := ""
 			if n.kind == '{' {
 				key = r.Key()
+				if keys[key] {
+					return node{}, malformed("%s stands twice in one object", connectors.Clean(key, 60))
+				}
+				keys[key] = true
 			}
 			kid, err := r.value(depth + 1)
 			if err != nil {

@@ -34,7 +34,8 @@ func (v *values) any() bool {
 }
 
 // find assigns the nodes of doc to variables. It refuses a document in which an id stands twice or another variable has
-// two values: templates may be filled with a requester's text as it is, so this can be an attempt to slip keys in.
+// two values: templates may be filled with a requester's text as it is, so this can be an attempt to slip keys in. For the
+// same reason, and as a webhook tells of one request, no further element of a list may hold an id of a request.
 func (m *fieldMap) find(doc node, unescape bool) (*values, error) {
 	v := &values{
 		fields: m, unescape: unescape, whole: map[int]any{},
@@ -72,12 +73,19 @@ func (v *values) walk(n node, path, pointer string, first bool) error {
 			if err := v.assign(p, kid, kidPointer); err != nil {
 				return err
 			}
+		} else if i, named := v.fields.byPath[kidPath]; named && n.kind == '{' && namesRequest(i) && kid.value(v.unescape) != "" {
+			return malformed("%s stands in a further element of a list, at %s; a webhook tells of one request", v.fields.variables[i].name, connectors.Clean(kidPointer, 120))
 		}
 		if err := v.walk(kid, kidPath, kidPointer, kidFirst); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// namesRequest tells whether a variable is an id of the request itself.
+func namesRequest(variable int) bool {
+	return variable == vID || variable == vRequestID || variable == vFriendlyID
 }
 
 func escapePointer(key string) string {

@@ -230,7 +230,11 @@ func parseTime(text string) (time.Time, bool) {
 	whole, fraction, dotted := strings.Cut(text, ".")
 	if strings.Trim(whole, digits) != "" || strings.Trim(fraction, digits) != "" {
 		t, err := time.Parse(time.RFC3339, text)
-		return t.UTC(), err == nil
+		// JSON has no form for years beyond these, which an offset can lead to.
+		if t = t.UTC(); err != nil || t.Year() < 1 || t.Year() > 9999 {
+			return time.Time{}, false
+		}
+		return t, true
 	}
 	if whole == "" || len(whole) > 12 || dotted && fraction == "" {
 		return time.Time{}, false

@@ -33,7 +33,10 @@ func (g *Gateway) posted(ctx context.Context, tx *store.Tx, r result) error {
 	content := map[string]any{"outcome": d.Outcome, "delivery": delivery.ID}
 	if why := untold(r.err); why != "" {
 		state, content["why"] = decisionKept, why
-		text = fmt.Sprintf("%s by %s. This is recorded here only; %s was not told: %s.", capital(d.Outcome), d.ByName, caze.Connection, why)
+		if delivery.InDoubt {
+			content["in_doubt"] = true
+		}
+		text = keptText(d, caze.Connection, why, delivery.InDoubt)
 	}
 	if n.state == stateDead {
 		state = decisionRefused
@@ -73,6 +76,16 @@ func (g *Gateway) posted(ctx context.Context, tx *store.Tx, r result) error {
 		}
 	}
 	return nil
+}
+
+// keptText says that nobody is told a decision. After a try whose answer was lost, while the source could still be told,
+// nobody knows whether it was.
+func keptText(d store.Decision, source, why string, inDoubt bool) string {
+	told := source + " was not told"
+	if inDoubt {
+		told = source + " may have been told all the same, by an earlier try whose answer was lost; please look there. It is not told again"
+	}
+	return fmt.Sprintf("%s by %s. This is recorded here only; %s: %s.", capital(d.Outcome), d.ByName, told, why)
 }
 
 // decidedOn is the ticket a decision was made on; all of the case's where the clock made it.

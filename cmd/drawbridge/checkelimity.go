@@ -184,11 +184,16 @@ func (c *check) changeMade() (string, error) {
 	return issue.Key + " is done, with what shows it", back()
 }
 
-// recordedOnly decides while Elimity has no journal.
-func (c *check) recordedOnly() (string, error) {
-	back, err := c.edited("Connection", "elimity", func(text string) string {
+// withoutJournal leaves Elimity with nobody to be told by, until back is called.
+func (c *check) withoutJournal() (back func() error, err error) {
+	return c.edited("Connection", "elimity", func(text string) string {
 		return regexp.MustCompile(`(?m)^  journal: .*\n`).ReplaceAllString(text, "")
 	})
+}
+
+// recordedOnly decides while Elimity has no journal.
+func (c *check) recordedOnly() (string, error) {
+	back, err := c.withoutJournal()
 	if err != nil {
 		return "", err
 	}

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/apono/aponostandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/datatheorem/datatheoremstandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/elimity/elimitystandin"
@@ -252,6 +255,31 @@ func TestJournalOfElimityIsWrittenOnceAfterAFault(t *testing.T) {
 	c.elimity.FailWrites(1, http.StatusBadGateway)
 	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
 	must(t, c.journaled(id, issue.Key, "approved", "Kim Okafor"))
+}
+
+// A decision whose answer was lost is recorded here only once its connection tells nobody any more. Whether Elimity was
+// told before is not known, and the ticket does not deny it.
+func TestDecisionKeptAfterALostAnswerMayHaveBeenTold(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	id, issue, err := c.changeOf(func() { c.elimity.RemoveEntity(asker, "left", elimitystandin.Bo) })
+	must(t, err)
+	c.elimity.FailWrites(1000, http.StatusBadGateway)
+	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
+	must(t, c.until(func() error {
+		view, err := c.caseAt("elimity", id)
+		if err != nil {
+			return err
+		}
+		sent, err := c.store.DeliveriesOfCase(c.ctx, view.ID)
+		if err == nil && !slices.ContainsFunc(sent, func(d store.Delivery) bool { return d.Kind == string(connectors.Decide) && d.InDoubt }) {
+			err = errors.New("no answer was lost yet")
+		}
+		return err
+	}))
+	_, err = c.withoutJournal()
+	must(t, err)
+	must(t, c.says(issue.Key, "elimity may have been told all the same"))
 }
 
 // The change may be made before the journal could be written. That says nothing of the journal, which gets its line.

@@ -49,8 +49,30 @@ func TestSamplesMakeCasesOfTheirOwnMarkedAsATest(t *testing.T) {
 	if g.shapes.take() != nil {
 		t.Error("a shape was learned from a test")
 	}
-	if all := send(""); len(all) < 6 || all[0].Cases[0] != all[1].Cases[0] {
-		t.Errorf("sent %+v, want the request and its decision in one case", all)
+	seen := map[string]bool{}
+	for _, one := range send("") {
+		if seen[one.Cases[0]] {
+			t.Errorf("sample %s belongs to a case of another sample", one.Sample)
+		}
+		seen[one.Cases[0]] = true
+	}
+	if len(seen) < 6 {
+		t.Errorf("%d samples were sent, want one of each kind", len(seen))
+	}
+}
+
+func TestSamplesOfOneRequestSentTogetherBelongToOneCase(t *testing.T) {
+	t.Parallel()
+	g := newTestGateway(t)
+	if _, err := g.Apply(t.Context(), starterTexts(t), "tester", ""); err != nil {
+		t.Fatal(err)
+	}
+	body := func(more string) connectors.Sample {
+		return connectors.Sample{Name: "own", Body: []byte(`{"EventType":"URM_Native_Ticket_Created","RequestId":"r-1","TicketNumber":"EPM1","TenantId":"t-100"` + more + `}`)}
+	}
+	sent, err := g.SendSamples(t.Context(), "epm", []connectors.Sample{body(""), body(`,"Decision":"Approved","DecisionTime":"20260105T102100Z"`)}, "ana")
+	if err != nil || len(sent) != 2 || sent[0].Kind == sent[1].Kind || sent[0].Cases[0] != sent[1].Cases[0] {
+		t.Errorf("sent %+v, %v; want the request and its decision in one case", sent, err)
 	}
 }
 

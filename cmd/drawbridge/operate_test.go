@@ -13,6 +13,41 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
 )
 
+// Sent all together, none of a tool's samples keeps another one from opening its ticket.
+func TestAllSamplesSentTogetherOpenTheirTickets(t *testing.T) {
+	t.Parallel()
+	c := start(t, storetest.SQLite)
+	for connection, kinds := range map[string][]string{
+		"epm": {"access.requested", "admin.requested"}, "apono": {"access.requested"},
+		"datatheorem": {"finding.opened", "asset.discovered"}, "elimity": {"change.requested"},
+	} {
+		samples, err := c.bridge.gateway.Samples(connection, "")
+		must(t, err)
+		sent, err := c.bridge.gateway.SendSamples(c.ctx, connection, samples, "tester")
+		must(t, err)
+		opened, kindOf := map[string]bool{}, map[string]string{}
+		for _, s := range sent {
+			if !slices.Contains(kinds, s.Kind) || len(s.Cases) == 0 {
+				continue
+			}
+			must(t, c.until(func() error {
+				view, err := c.bridge.gateway.Case(c.ctx, s.Cases[0])
+				if err == nil && (len(view.Tickets) == 0 || view.Tickets[0].Ticket == "") {
+					err = fmt.Errorf("%s: sample %s has no ticket", connection, s.Sample)
+				}
+				return err
+			}))
+			if other, shared := kindOf[s.Cases[0]]; shared && other != s.Kind {
+				t.Errorf("%s: sample %s has the ticket of %s", connection, s.Sample, other)
+			}
+			opened[s.Kind], kindOf[s.Cases[0]] = true, s.Kind
+		}
+		if len(opened) != len(kinds) {
+			t.Errorf("%s: tickets were opened for %v, want one for each of %v", connection, opened, kinds)
+		}
+	}
+}
+
 // A sample becomes a ticket that says what it is; the decision on it is told on the ticket and nowhere else.
 func TestADecisionOnASampleIsNotPosted(t *testing.T) {
 	t.Parallel()

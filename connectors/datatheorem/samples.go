@@ -25,6 +25,7 @@ func (c *connector) Samples() []connectors.Sample {
 		{Kind: connectors.Audit, Name: "user_login_failed"},
 		{Kind: connectors.Anomaly, Name: "protect_attack_blocked"},
 		{Kind: connectors.Test, Name: "connectivity_check"},
+		{Kind: unknown, Name: "type_nobody_documents"},
 	}
 	for i := range list {
 		text, err := sampleFiles.ReadFile("samples/" + list[i].Name + ".json")

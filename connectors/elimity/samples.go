@@ -13,15 +13,22 @@ var _ connectors.Sampler = (*connector)(nil)
 //go:embed samples
 var sampleFiles embed.FS
 
-// Samples are the four types of change requests.
+// Samples are the four types of change requests, and a type that nobody documents. That a change was made is found out by
+// asking, so there is no body that says it.
 func (c *connector) Samples() []connectors.Sample {
-	var list []connectors.Sample
-	for _, name := range []string{"entity_removal", "relationship_removal", "attribute_assignment", "review_submission"} {
-		text, err := sampleFiles.ReadFile("samples/" + name + ".json")
+	list := []connectors.Sample{
+		{Kind: connectors.ChangeRequested, Name: "entity_removal"},
+		{Kind: connectors.ChangeRequested, Name: "relationship_removal"},
+		{Kind: connectors.ChangeRequested, Name: "attribute_assignment"},
+		{Kind: connectors.ChangeRequested, Name: "review_submission"},
+		{Kind: unknown, Name: "type_nobody_documents"},
+	}
+	for i := range list {
+		text, err := sampleFiles.ReadFile("samples/" + list[i].Name + ".json")
 		if err != nil {
 			panic(err) // the folder is embedded above
 		}
-		list = append(list, connectors.Sample{Kind: connectors.ChangeRequested, Name: name, Body: text})
+		list[i].Body = text
 	}
 	return list
 }

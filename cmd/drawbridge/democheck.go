@@ -33,9 +33,10 @@ func checkDemo(ctx context.Context, w *world, out io.Writer) error {
 // check is one run through the demo.
 type check struct {
 	*world
-	out io.Writer
-	ctx context.Context
-	n   int
+	out       io.Writer
+	ctx       context.Context
+	n         int
+	withoutID string // the event whose dead letter belongs there: it has no request's id
 }
 
 // step is one thing that is tried, about one kind of event. The note says what came of it.
@@ -62,22 +63,25 @@ func (c *check) lastSteps() []step {
 	return []step{{"every kind", "nothing was given up on and nothing is in quarantine", c.nothingLeft}}
 }
 
-// nothingLeft looks for dead letters and quarantined bodies. One dead letter belongs there: the event without an id.
+// nothingLeft looks for dead letters and quarantined bodies. One dead letter belongs there: of the event without an id.
 func (c *check) nothingLeft() (string, error) {
 	dead, err := c.store.DeadLetters(c.ctx, "", 0)
 	if err != nil {
 		return "", err
 	}
 	for _, d := range dead {
-		if d.CaseID != "" {
+		if d.EventID != c.withoutID {
 			return "", fmt.Errorf("%s to %s is dead: %s", d.Kind, d.Connection, d.Error)
 		}
+	}
+	if len(dead) != 1 {
+		return "", fmt.Errorf("there are %d dead letters, want 1, of the event without an id", len(dead))
 	}
 	bodies, err := c.store.Quarantines(c.ctx, "", 0)
 	if err == nil && len(bodies) != 0 {
 		err = fmt.Errorf("%d bodies are in quarantine: %s", len(bodies), bodies[0].Reason)
 	}
-	return fmt.Sprintf("%d dead letter, of the event without an id", len(dead)), err
+	return "but one dead letter, of the event without an id", err
 }
 
 // send delivers what the stand-ins have queued.
@@ -234,6 +238,16 @@ func (c *check) without(connection, kind string, send func() error) (store.Event
 	return event, err
 }
 
+// unrouted carries out something that sends one event of a kind, and makes sure that it is kept and counted as wanted by
+// no rule.
+func (c *check) unrouted(connection, kind string, send func() error) (string, error) {
+	event, err := c.without(connection, kind, send)
+	if err == nil && event.State != store.EventUnrouted {
+		err = fmt.Errorf("the event is %s, want unrouted", event.State)
+	}
+	return "kept and counted as unrouted", err
+}
+
 // comment looks for words in an internal comment of a ticket.
 func (c *check) comment(key, words string) error {
 	issue, ok := c.jira.Issue(key)
@@ -264,6 +278,16 @@ func (c *check) linkedOnce(connection, id string) error {
 		return fmt.Errorf("the case has %d live tickets, want 1", live)
 	}
 	return nil
+}
+
+// pass lets some time go by.
+func (c *check) pass(length time.Duration) error {
+	select {
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	case <-time.After(length):
+		return nil
+	}
 }
 
 // eventually waits until f is content; the error is f's last.

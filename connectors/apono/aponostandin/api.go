@@ -82,6 +82,9 @@ func (s *Server) readRequest(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "there is no such request")
 		return
 	}
+	for i := range s.decisions {
+		s.decisions[i].ReadBack = s.decisions[i].ReadBack || s.decisions[i].RequestID == found.ID
+	}
 	reply(w, http.StatusOK, view(found))
 }
 

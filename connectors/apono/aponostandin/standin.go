@@ -108,7 +108,8 @@ type Decision struct {
 	RequestID     string
 	Action        string // approve, reject, revoke
 	Justification string
-	Answered      int // HTTP status
+	Answered      int  // HTTP status
+	ReadBack      bool // the request was read afterwards
 }
 
 // Server is the stand-in. It is an http.Handler and safe for concurrent use.

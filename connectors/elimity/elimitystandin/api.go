@@ -107,6 +107,7 @@ type sourceView struct {
 
 func (s *Server) listSources(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
+	s.looks++
 	views := []sourceView{}
 	for _, one := range s.sources {
 		v := sourceView{ID: one.id, Name: one.name, Schema: emptySchema}

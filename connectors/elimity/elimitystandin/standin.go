@@ -97,6 +97,7 @@ type Server struct {
 	shown    graph // as it was when each source was last reloaded
 	requests []Request
 	log      []LogLine
+	looks    int // how often the sources were listed
 	faults   faults
 }
 
@@ -194,6 +195,13 @@ func (s *Server) Deactivate(e Entity) {
 		t.active = false
 		s.live.things[e.key()] = t
 	}
+}
+
+// Looks tells how often somebody asked when the sources were reloaded.
+func (s *Server) Looks() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.looks
 }
 
 // Log returns what was written into the journal source's connector log, oldest first.

@@ -112,12 +112,21 @@ const largestWhole = 1 << 53
 // exactDigits is how many digits a float64 keeps of any number.
 const exactDigits = 15
 
-// number is a float64. A whole number that is too large to be exact, or was made whole by rounding, stays the text it
-// is, so that two ids never become one.
+// smallestExact is the smallest float64 that keeps exactDigits.
+const smallestExact = 0x1p-1022
+
+// number is a float64. A whole number that is too large to be exact, or was made whole by rounding, and a number that is
+// too small to be exact stay the text they are, so that two ids never become one. Zero has no sign.
 func number(text string) (any, error) {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		return nil, malformed("a number is too large")
+	}
+	if math.Abs(f) < smallestExact {
+		if digits(text) > 0 {
+			return text, nil
+		}
+		return 0.0, nil
 	}
 	plain := !strings.ContainsAny(text, ".eE")
 	if plain && math.Abs(f) >= largestWhole || !plain && f == math.Trunc(f) && digits(text) > exactDigits {

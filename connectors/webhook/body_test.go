@@ -30,6 +30,7 @@ func TestParseReadsWhatJSONSays(t *testing.T) {
 		`9007199254740992`: "9007199254740992", `-9007199254740993`: "-9007199254740993", `1e17`: 1e17, `123456789012345678901234567890`: "123456789012345678901234567890",
 		`9007199254740993.0`: "9007199254740993.0", `9.007199254740993e15`: "9.007199254740993e15", `-9007199254740991.4`: "-9007199254740991.4",
 		`0.99999999999999999`: "0.99999999999999999", `3.0000000000000000`: 3.0, `0.12345678901234567890`: 0.12345678901234567890, `1.5E3`: 1500.0,
+		`1e-400`: "1e-400", `-4e-324`: "-4e-324", `0e-400`: 0.0,
 	} {
 		if got, err := parse([]byte(text)); err != nil || got != want {
 			t.Errorf("%s: got %v, %v; want %v", text, got, err, want)
@@ -94,13 +95,26 @@ func exact(want, got any) any {
 	return got
 }
 
+func TestZeroIsOneID(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"0", "-0", "0.0", "-0.0", "-0e5"} {
+		found, err := parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id, err := (values{"id": found}).id("id", idBytes); id != "0" || err != nil {
+			t.Errorf("%s is known as %q, %v; want 0", text, id, err)
+		}
+	}
+}
+
 // Requests whose ids are as good as equal to a float64 stay apart, however they are written.
 func TestIDsThatDifferStayApart(t *testing.T) {
 	t.Parallel()
 	k := mustOpen(t, "paths: {id: /id, kind: /event, request_id: /request/id}\nkinds: {request.created: access.requested}")
 	receiver, _ := connectors.AsReceiver(k)
 	seen := map[string]string{}
-	for _, id := range []string{"9007199254740992", "9007199254740993", "9007199254740993.0", "9007199254740994e0", "9007199254740991.4", "9007199254740991"} {
+	for _, id := range []string{"9007199254740992", "9007199254740993", "9007199254740993.0", "9007199254740994e0", "9007199254740991.4", "9007199254740991", "0", "1e-400", "-1e-400"} {
 		body := `{"id":` + id + `,"event":"request.created","request":{"id":` + id + `}}`
 		got, err := receiver.Receive(t.Context(), connectors.Request{Method: "POST", Body: []byte(body)})
 		if err != nil || len(got.Events) != 1 {

@@ -70,7 +70,11 @@ func (c *catalogue) checkForms(ctx context.Context, names []string) (faults []*F
 	warnings = map[string][]string{}
 	for _, r := range rules {
 		name := r.Rule().Name
-		wrong, doubts := checkForm(r, c.places(r), forms)
+		places := c.places(r)
+		wrong, doubts := checkForm(r, places, forms)
+		if desk, _, _ := r.target(); len(places) == 0 && c.describes(desk) && hasForm(r.Rule()) {
+			doubts = append(doubts, fmt.Sprintf("its fields could not be compared with what %s accepts: no rule that opens its tickets has a project and a type without an expression", desk))
+		}
 		if len(wrong) > 0 {
 			faults = append(faults, &Fault{Kind: kindRule, Name: name, Err: wrong})
 		}
@@ -80,6 +84,9 @@ func (c *catalogue) checkForms(ctx context.Context, names []string) (faults []*F
 	}
 	return faults, warnings
 }
+
+// hasForm tells whether a rule says anything that a desk's form could refuse.
+func hasForm(r *mapping.Rule) bool { return r.Create != nil || r.Update != nil || r.Transition != nil }
 
 // checkEdits compares the rules that would change with what their desks accept, and notes warnings with their edits.
 func (c *catalogue) checkEdits(ctx context.Context, edits []Edit) []*Fault {
@@ -102,11 +109,7 @@ func (c *catalogue) checkEdits(ctx context.Context, edits []Edit) []*Fault {
 // rules of the same source open it.
 func (c *catalogue) places(r *rule) []deskPlace {
 	desk, slot, kind := r.target()
-	conn := c.connections[desk]
-	if conn == nil || conn.connector == nil {
-		return nil
-	}
-	if _, can := connectors.AsDescriber(conn.connector); !can {
+	if !c.describes(desk) {
 		return nil
 	}
 	var found []deskPlace
@@ -122,6 +125,16 @@ func (c *catalogue) places(r *rule) []deskPlace {
 		}
 	}
 	return found
+}
+
+// describes tells whether a desk can tell what it accepts.
+func (c *catalogue) describes(desk string) bool {
+	conn := c.connections[desk]
+	if conn == nil || conn.connector == nil {
+		return false
+	}
+	_, can := connectors.AsDescriber(conn.connector)
+	return can
 }
 
 // ask has desks describe places, all at once and each place once. Only those that are active are called.

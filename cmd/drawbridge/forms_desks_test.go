@@ -130,6 +130,12 @@ func TestAFieldThatIsRequiredIsNamed(t *testing.T) {
 	if _, err := plan(strings.Replace(rule, "type: Access Request", "type: Story", 1)); err == nil || !strings.Contains(err.Error(), "create.project") || !strings.Contains(err.Error(), "it has: Access Request") {
 		t.Errorf("a type there is not: %v", err)
 	}
+	for from, to := range map[string]string{"project: ITSEC": `project: "${event.tenant}"`, "type: Access Request": `type: "${event.kind}"`} {
+		edits, err := plan(strings.Replace(rule, from, to, 1))
+		if err != nil || len(edits) != 2 || len(edits[1].Warnings) != 1 || !strings.Contains(edits[1].Warnings[0], "its fields could not be compared with what jira accepts") {
+			t.Errorf("%s: got %+v, %v, want a warning", to, edits, err)
+		}
+	}
 	// A desk that cannot be asked makes a warning, and so does one that is not to be called.
 	paused, err := c.bridge.gateway.Plan(c.ctx, [][]byte{[]byte(here.Replace(connection) + reachLoopback + "state: paused\n"), []byte(rule)})
 	if err != nil || len(paused) != 2 || len(paused[1].Warnings) != 1 || !strings.Contains(paused[1].Warnings[0], "it is paused") {
@@ -152,7 +158,7 @@ func TestWhatChangesATicketIsComparedWhereItIsOpened(t *testing.T) {
 		{`transition: { at: jira, status: Approved, fields: { of_its_screen: x } }`, "", ""},
 		{`update: { at: jira, fields: { customfield_10070: Sometimes } }`, "customfield_10070 does not take \"Sometimes\"; it takes Low, ", ""},
 		{`update: { at: jira, fields: { no_such_field: x } }`, "", "update.fields.no_such_field: for new tickets the desk has no field no_such_field"},
-		{`update: { at: jira, slot: nobody-opens, fields: { no_such_field: x } }`, "", ""},
+		{`update: { at: jira, slot: nobody-opens, fields: { no_such_field: x } }`, "", "its fields could not be compared with what jira accepts"},
 		{`comment: { at: jira, body: x }`, "", ""},
 	} {
 		edits, err := c.bridge.gateway.Plan(c.ctx, [][]byte{[]byte(later + test.action + "\n")})

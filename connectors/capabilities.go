@@ -141,6 +141,11 @@ type (
 	Marker interface {
 		Unverified() []string
 	}
+	// Uncaller is a connector whose settings may give nobody to call, so that its Ping finds nothing out. It tells why in
+	// words for doctor; empty where Ping calls somebody.
+	Uncaller interface {
+		Uncalled() string
+	}
 	// Announcer tells what an operator should know of c before it matters: that the vendor ends what it is for, or what
 	// its success means.
 	Announcer interface {

@@ -135,6 +135,14 @@ func Unverified(c Connector) []string {
 	return nil
 }
 
+// Uncalled is why c's Ping calls nobody; empty where it does.
+func Uncalled(c Connector) string {
+	if u, ok := c.(Uncaller); ok {
+		return u.Uncalled()
+	}
+	return ""
+}
+
 // Notices lists what an operator should know of c, nil where there is nothing.
 func Notices(c Connector) []string {
 	if a, ok := c.(Announcer); ok {

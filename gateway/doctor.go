@@ -233,6 +233,10 @@ func (g *Gateway) examineCall(ctx context.Context, r *Report, about string, c *c
 		r.add(about, Bad, "it does not work: %v", err)
 		return
 	}
+	if why := connectors.Uncalled(c.connector); why != "" {
+		r.add(about, Note, "nobody was called: %s; what arrives shows whether it works", why)
+		return
+	}
 	r.add(about, Fine, "%s works", c.doc.Connector)
 }
 

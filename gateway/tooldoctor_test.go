@@ -71,6 +71,36 @@ func TestDoctorNamesThePermissionATokenLacks(t *testing.T) {
 	}
 }
 
+func TestDoctorSaysWhereNobodyWasCalled(t *testing.T) {
+	t.Parallel()
+	g := newTestGateway(t)
+	want := map[string]string{
+		"apono": "without settings.token", "datatheorem": "without settings.api_key",
+		"elimity": "without settings.journal and settings.check", "webhook": "settings.ping describes no call",
+	}
+	settings := map[string]string{
+		"apono": "{way: manual}", "datatheorem": "{}", "elimity": "{}",
+		"webhook": "{paths: {id: /id, kind: /event, request_id: /id}, kinds: {made: access.requested}}",
+	}
+	var docs []string
+	for vendor := range want {
+		docs = append(docs, fmt.Sprintf("kind: Connection\nname: %s\nconnector: %[1]s\nsettings: %s\ninbound: {verify: {bearer: {tokens: [{value: hook}]}}}\n", vendor, settings[vendor]))
+	}
+	if _, err := g.Apply(t.Context(), texts(docs...), "tester", ""); err != nil {
+		t.Fatal(err)
+	}
+	r, err := g.Doctor(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for vendor, why := range want {
+		about := "Connection/" + vendor
+		if found(r, about, Fine, "works") || !found(r, about, Note, "nobody was called: "+why) {
+			t.Errorf("%s: want it said that nobody was called, in %+v", vendor, r.Findings)
+		}
+	}
+}
+
 // The examples of the page about tools are documents that open, and can do what the page says.
 func TestDocumentedToolsOpen(t *testing.T) {
 	t.Parallel()

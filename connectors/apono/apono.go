@@ -56,6 +56,7 @@ var (
 	_ connectors.Identifier  = (*source)(nil)
 	_ connectors.Signer      = (*source)(nil)
 	_ connectors.Marker      = (*source)(nil)
+	_ connectors.Uncaller    = (*source)(nil)
 	_ connectors.StateReader = (*account)(nil)
 	_ connectors.Poller      = (*account)(nil)
 	_ connectors.Revoker     = (*account)(nil)
@@ -66,6 +67,12 @@ var (
 
 // Ping has nobody to call without a token: such a connection works when webhooks arrive.
 func (s *source) Ping(context.Context) error { return nil }
+
+// Uncalled is so without a token.
+func (s *source) Uncalled() string { return "without settings.token it only receives" }
+
+// Uncalled is not so with a token.
+func (a *account) Uncalled() string { return "" }
 
 // Ping lists access requests, which changes nothing. A refusal names what the token may not do.
 func (a *account) Ping(ctx context.Context) error {

@@ -47,6 +47,7 @@ var (
 	_ connectors.Identifier  = (*connector)(nil)
 	_ connectors.Signer      = (*connector)(nil)
 	_ connectors.Marker      = (*connector)(nil)
+	_ connectors.Uncaller    = (*connector)(nil)
 )
 
 // Ping reads the first page of policy violations, which changes nothing, and that of mobile finding targets where they
@@ -60,6 +61,14 @@ func (c *connector) Ping(ctx context.Context) error {
 		return err
 	}
 	return c.list(ctx, "list mobile finding targets", c.config.Targets.Path, "settings.targets.path")
+}
+
+// Uncalled is so without a key.
+func (c *connector) Uncalled() string {
+	if c.client == nil {
+		return "without settings.api_key it only receives"
+	}
+	return ""
 }
 
 func (c *connector) list(ctx context.Context, name, path, setting string) error {

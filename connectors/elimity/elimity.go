@@ -49,7 +49,16 @@ var (
 	_ connectors.Identifier = (*connector)(nil)
 	_ connectors.Signer     = (*connector)(nil)
 	_ connectors.Marker     = (*connector)(nil)
+	_ connectors.Uncaller   = (*connector)(nil)
 )
+
+// Uncalled is so without a token of either kind.
+func (c *connector) Uncalled() string {
+	if c.asking == nil && c.source == nil {
+		return "without settings.journal and settings.check it only receives"
+	}
+	return ""
+}
 
 // Ping reads the list of sources with the API token and the journal source's schema with its token, as far as they are
 // set. It changes nothing. Without either there is nothing to ask: such a connection only listens.

@@ -62,6 +62,14 @@ func (s *source) Ping(ctx context.Context) error {
 	return checkAnswer(s.ping.name, answer)
 }
 
+// Uncalled is so without settings.ping.
+func (s *source) Uncalled() string {
+	if s.ping == nil {
+		return "settings.ping describes no call that changes nothing"
+	}
+	return ""
+}
+
 // Emits lists the kinds of events the settings lead to, with the fields of settings.data.
 func (s *source) Emits() []connectors.EventType {
 	data := make([]connectors.Field, 0, len(s.fields))

@@ -117,6 +117,20 @@ func TestDocumentedToolsOpen(t *testing.T) {
 			continue
 		}
 		can[c.doc.Name] = connectors.Capabilities(c.connector)
+		_, section, _ := strings.Cut(string(page), block[1])
+		section, _, _ = strings.Cut(section, "\n## ")
+		_, unverified, marked := strings.Cut(section, "\nUnverified: ")
+		unverified, _, _ = strings.Cut(unverified, "\n\n")
+		if !marked && c.doc.Connector != "webhook" {
+			t.Errorf("%s: the page does not say what is unverified", c.doc.Name)
+		}
+		for _, text := range connectors.Unverified(c.connector) {
+			for _, setting := range regexp.MustCompile(`settings\.([a-z_]+)`).FindAllStringSubmatch(text, -1) {
+				if marked && !strings.Contains(unverified, "`"+setting[1]+"`") {
+					t.Errorf("%s: the page does not say that %s is unverified", c.doc.Name, setting[0])
+				}
+			}
+		}
 	}
 	for name, wants := range map[string][]string{
 		"epm": {"decide", "state", "sample"}, "apono": {"decide", "revoke", "state", "poll"}, "apono-gate": {"decide"},

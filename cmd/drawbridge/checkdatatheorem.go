@@ -21,6 +21,8 @@ func (c *check) datatheoremSteps() []step {
 		{"finding.dismissed", "a violation becomes an exception, whose webhook is lost: asking finds it out", c.violationUnheard},
 		{"finding.opened", "a mobile finding opens a ticket; its risk accepted, it is done", c.mobileFinding},
 		{"finding.opened", "Kim accepts a mobile finding's risk: Data Theorem is told by the call its settings describe", c.riskAccepted},
+		{"finding.opened", "Kim refuses to accept a mobile finding's risk: it stays open there, and the ticket says that nobody was told", c.riskRefused},
+		{"finding.opened", "Kim accepts a violation's risk: there is no call that says so, and the ticket says that nobody was told", c.violationAccepted},
 		{"asset.discovered", "a discovered service opens a ticket", c.serviceDiscovered},
 		{"audit", "somebody who logs in to the portal opens no ticket", c.portalLogin},
 		{"anomaly", "what Mobile Protect tells is kept and opens no ticket", c.protectEvent},
@@ -193,16 +195,7 @@ func (c *check) mobileFinding() (string, error) {
 
 // riskAccepted decides a mobile finding while the call that tells of it is set, and the rule takes decisions.
 func (c *check) riskAccepted() (string, error) {
-	connection, err := c.edited("Connection", "datatheorem", func(text string) string {
-		return strings.Replace(text, "settings:\n", "settings:\n  targets: {update: {body: '{\"status\": {status}, \"comment\": {reason}}'}}\n", 1)
-	})
-	if err != nil {
-		return "", err
-	}
-	rule, err := c.edited("Rule", "datatheorem-findings", func(text string) string {
-		return strings.Replace(text, "type: Task", "type: Access Request", 1) +
-			"decision: { approved: ticket.status == \"Approved\", denied: ticket.status == \"Declined\", policy: risk-owners }\n"
-	})
+	back, err := c.decidable()
 	if err != nil {
 		return "", err
 	}
@@ -220,7 +213,56 @@ func (c *check) riskAccepted() (string, error) {
 	if told := c.datatheorem.Updates(); len(told) != 1 || told[0].Target != id || told[0].Status != "CLOSED_RISK_ACCEPTED" {
 		return "", fmt.Errorf("it is %+v that Data Theorem was told, want one accepted risk", told)
 	}
-	return issue.Key + ", the finding is closed there, and the ticket says so", errors.Join(connection(), rule())
+	return issue.Key + ", the finding is closed there, and the ticket says so", back()
+}
+
+// decidable sets the call that tells of mobile findings, and has the rule take decisions, until back is called.
+func (c *check) decidable() (back func() error, err error) {
+	connection, err := c.edited("Connection", "datatheorem", func(text string) string {
+		return strings.Replace(text, "settings:\n", "settings:\n  targets: {update: {body: '{\"status\": {status}, \"comment\": {reason}}'}}\n", 1)
+	})
+	if err != nil {
+		return nil, err
+	}
+	rule, err := c.edited("Rule", "datatheorem-findings", func(text string) string {
+		return strings.Replace(text, "type: Task", "type: Access Request", 1) +
+			"decision: { approved: ticket.status == \"Approved\", denied: ticket.status == \"Declined\", policy: risk-owners }\n"
+	})
+	return func() error { return errors.Join(connection(), rule()) }, err
+}
+
+// riskRefused declines a mobile finding, for which the settings name no status: nothing is sent.
+func (c *check) riskRefused() (string, error) {
+	return c.keptFinding("Declined", func() (id string, issue jirastandin.Issue, err error) {
+		id = c.datatheorem.OpenTarget("app-1", "A debug flag is in the program")
+		issue, err = c.ticketOf("datatheorem", id)
+		return id, issue, err
+	})
+}
+
+func (c *check) violationAccepted() (string, error) { return c.keptFinding("Approved", c.violation) }
+
+// keptFinding has Kim decide a finding about which there is nobody to tell.
+func (c *check) keptFinding(status string, open func() (id string, issue jirastandin.Issue, err error)) (string, error) {
+	back, err := c.decidable()
+	if err != nil {
+		return "", err
+	}
+	before := len(c.datatheorem.Updates())
+	id, issue, err := open()
+	if err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-kim", status, nil); err != nil {
+		return "", err
+	}
+	if err := c.kept("datatheorem", id, issue.Key); err != nil {
+		return "", err
+	}
+	if told := len(c.datatheorem.Updates()) - before; told != 0 {
+		return "", fmt.Errorf("Data Theorem was told %d times, want nothing", told)
+	}
+	return issue.Key + " says so", back()
 }
 
 func (c *check) serviceDiscovered() (string, error) {

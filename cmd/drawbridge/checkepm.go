@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -25,6 +26,7 @@ func (c *check) epmSteps() []step {
 		{"access.denied", "somebody declines in EPM itself: the ticket is closed", func() (string, error) { return c.decidedInConsole(epmstandin.Denied, "Declined") }},
 		{"admin.approved", "somebody grants administrator rights in EPM itself: the ticket is closed", func() (string, error) { return c.adminInConsole(epmstandin.Approved, "Approved") }},
 		{"admin.denied", "somebody refuses administrator rights in EPM itself: the ticket is closed", func() (string, error) { return c.adminInConsole(epmstandin.Denied, "Declined") }},
+		{"admin.requested", "Kim closes an approved ticket: the administrator rights are taken back", c.adminRevoked},
 		{"access.requested", "the same event arrives twice: one ticket", c.duplicate},
 		{"access.requested", "the answer to create is lost: still one ticket", c.lostAnswer},
 		{"access.requested", "no ticket was opened twice so far", c.noTwins},
@@ -106,6 +108,41 @@ func (c *check) admin(by, status, decision string) (string, error) {
 
 func (c *check) adminApproved() (string, error) { return c.admin("acc-lee", "Approved", "Approved") }
 func (c *check) adminDenied() (string, error)   { return c.admin("acc-kim", "Declined", "Denied") }
+
+// adminRevoked takes back rights that were granted, while the rule and the policy say who may.
+func (c *check) adminRevoked() (string, error) {
+	policy, err := c.edited("Policy", "endpoint-approvers", func(text string) string { return text + "revoke: { people: [kim] }\n" })
+	if err != nil {
+		return "", err
+	}
+	rule, err := c.edited("Rule", "epm-admin-requests", func(text string) string {
+		return strings.Replace(text, "decision:\n", "decision:\n  revoked: ticket.status == \"Done\"\n", 1)
+	})
+	if err != nil {
+		return "", err
+	}
+	id := c.epm.RequestAdmin(maxAsksForRights)
+	issue, err := c.ticket(id)
+	if err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-lee", "Approved", nil); err != nil {
+		return "", err
+	}
+	if _, err := c.decided(id, issue.Key, "Approved"); err != nil {
+		return "", err
+	}
+	if err := c.jira.Move(issue.Key, "acc-kim", "Done", map[string]any{"resolution": "Done"}); err != nil {
+		return "", err
+	}
+	err = c.until(func() error {
+		if told := c.epm.Decisions(id); len(told) != 2 || told[1].Decision != "Denied" || told[1].Answered != http.StatusOK {
+			return fmt.Errorf("EPM was told %+v, want Approved, then Denied", told)
+		}
+		return c.comment(issue.Key, "Access taken back on the word of Kim Okafor")
+	})
+	return issue.Key + ", EPM was told, and the ticket says so", errors.Join(err, rule(), policy())
+}
 
 func (c *check) wrongPerson() (string, error) {
 	id, issue, err := c.request()

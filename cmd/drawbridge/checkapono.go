@@ -46,7 +46,7 @@ func (c *check) aponoHas(s *aponostandin.Server, id string, want aponostandin.St
 	requests := s.Requests()
 	at := slices.IndexFunc(requests, func(r aponostandin.Request) bool { return r.ID == id })
 	if at < 0 {
-		return fmt.Errorf("Apono has no request %s", id)
+		return fmt.Errorf("there is no request %s at Apono", id)
 	}
 	if state := requests[at].State; state != want {
 		return fmt.Errorf("request %s is %s at Apono, want %s", id, state, want)

@@ -260,7 +260,7 @@ func (c *check) keptFinding(status string, open func() (id string, issue jirasta
 		return "", err
 	}
 	if told := len(c.datatheorem.Updates()) - before; told != 0 {
-		return "", fmt.Errorf("Data Theorem was told %d times, want nothing", told)
+		return "", fmt.Errorf("it was %d times that Data Theorem was told, want never", told)
 	}
 	return issue.Key + " says so", back()
 }

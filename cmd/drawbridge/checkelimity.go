@@ -207,7 +207,7 @@ func (c *check) lookedInVain(id string) error {
 	before := c.elimity.Looks()
 	err := c.until(func() error {
 		if looks := c.elimity.Looks() - before; looks < 3 {
-			return fmt.Errorf("Elimity was asked %d times, want 3", looks)
+			return fmt.Errorf("there were %d looks at Elimity, want 3", looks)
 		}
 		return nil
 	})

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors/jira/jirastandin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/webhook/webhookstandin"
@@ -11,13 +13,14 @@ func (c *check) toolSteps() []step {
 	return []step{
 		{"access.requested", "a tool known by its settings alone: Kim approves, and it is told by the call they describe", c.toolApproved},
 		{"access.requested", "a tool known by its settings alone: Lee declines and the answer is lost: it is asked, not told again", c.toolDenied},
+		{"access.requested", "the same tool sends CloudEvents, in each of their forms: Kim approves", c.toolCloudEvents},
 	}
 }
 
 // askTool raises a request at the tool nobody has heard of and waits for its ticket.
-func (c *check) askTool() (id string, issue jirastandin.Issue, err error) {
+func (c *check) askTool(form webhookstandin.Form) (id string, issue jirastandin.Issue, err error) {
 	id = c.tool.Ask(maxAsksForABackup)
-	status, err := c.tool.Send(c.ctx, webhookstandin.Plain, webhookstandin.Created, id)
+	status, err := c.tool.Send(c.ctx, form, webhookstandin.Created, id)
 	if err == nil && status/100 != 2 {
 		err = fmt.Errorf("the bridge answered the tool's webhook with %d", status)
 	}
@@ -49,7 +52,7 @@ func (c *check) toolTold(id, key, word, by string) error {
 }
 
 func (c *check) toolApproved() (string, error) {
-	id, issue, err := c.askTool()
+	id, issue, err := c.askTool(webhookstandin.Plain)
 	if err != nil {
 		return "", err
 	}
@@ -60,7 +63,7 @@ func (c *check) toolApproved() (string, error) {
 }
 
 func (c *check) toolDenied() (string, error) {
-	id, issue, err := c.askTool()
+	id, issue, err := c.askTool(webhookstandin.Plain)
 	if err != nil {
 		return "", err
 	}
@@ -69,4 +72,31 @@ func (c *check) toolDenied() (string, error) {
 		return "", err
 	}
 	return issue.Key + ", what the tool holds is read back", c.toolTold(id, issue.Key, webhookstandin.Denied, "Lee Santos")
+}
+
+// toolCloudEvents has the tool speak CloudEvents while its settings say so.
+func (c *check) toolCloudEvents() (string, error) {
+	back, err := c.edited("Connection", "tool", func(text string) string {
+		text = regexp.MustCompile(`(?m)^    (id|kind|time): .*\n`).ReplaceAllString(text, "")
+		text = strings.NewReplacer(" /request/", " /data/request/", "body.request.", "body.data.request.").Replace(text)
+		return strings.Replace(text, "settings:\n", "settings:\n  format: cloudevents\n", 1)
+	})
+	if err != nil {
+		return "", err
+	}
+	var keys []string
+	for _, form := range []webhookstandin.Form{webhookstandin.Structured, webhookstandin.Binary, webhookstandin.Batch} {
+		id, issue, err := c.askTool(form)
+		if err != nil {
+			return "", err
+		}
+		if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
+			return "", err
+		}
+		if err := c.toolTold(id, issue.Key, webhookstandin.Approved, "Kim Okafor"); err != nil {
+			return "", err
+		}
+		keys = append(keys, issue.Key)
+	}
+	return strings.Join(keys, ", "), back()
 }

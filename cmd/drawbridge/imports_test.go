@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"connectors/desktest":      {"connectors/connectortest"},
 	"connectors/freshdesk":     {"connectors", "connectors/markdown", "connectors/freshworks"},
 	"connectors/freshservice":  {"connectors", "connectors/markdown", "connectors/freshworks"},
-	"connectors/preset":        {"connectors", "mapping"},
+	"connectors/preset":        {"connectors", "connectors/markdown", "mapping"},
 	"connectors/webhook":       {"connectors", "connectors/jsonscan", "mapping"},
 	"mapping":                  {},
 	"mapping/starter":          {},

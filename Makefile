@@ -15,10 +15,11 @@ build:
 
 # Nothing is skipped here but what needs the vendors' own API descriptions (DRAWBRIDGE_SPECS), and attacks that a desk lets
 # nobody try; each says why.
-# The model check runs its full numbers in a pass of its own: the race detector makes it many times slower.
+# The model check and the attacks at every desk run in full in a pass of their own: the race detector makes them many times
+# slower.
 test: deps
 	DRAWBRIDGE_REQUIRE=postgres,chromium,request-tracker,redmine$(MOCK_SERVER) $(GO) test -race -short -timeout 40m $(PACKAGES)
-	DRAWBRIDGE_REQUIRE=postgres $(GO) test -timeout 20m -run '^TestModel' ./gateway
+	DRAWBRIDGE_REQUIRE=postgres $(GO) test -timeout 20m -run '^TestModel|^TestHostileAtEveryDesk$$' ./gateway ./cmd/drawbridge
 
 # What runs with what is installed; lists what was skipped.
 short:

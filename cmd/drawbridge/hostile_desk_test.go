@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,7 +87,7 @@ func TestHostileAtEveryDesk(t *testing.T) {
 			if d.field != "" && d.history {
 				c.edit(t, "Rule", "epm-app-requests", "  policy:", fmt.Sprintf("  duration: ticket.fields[%q]\n  policy:", d.field))
 			}
-			if d.real && testing.Short() {
+			if testing.Short() || d.real && os.Getenv("DRAWBRIDGE_SOAK") == "" {
 				o.besiege(few(t, attacks))
 				return
 			}
@@ -95,9 +96,9 @@ func TestHostileAtEveryDesk(t *testing.T) {
 	}
 }
 
-// everywhere are the attacks that are played at every desk in every run. Where desks that others wrote run for real, each
-// ticket takes them a second or more of a processor, and all attacks take minutes: make test (-short) plays these there, and
-// make soak all of them.
+// everywhere are the attacks that are played at every desk in every run: under the race detector (-short) only these. Desks
+// that others wrote and that run for real take a second or more of a processor for each ticket, and minutes for all attacks:
+// they are played there by make soak.
 var everywhere = []string{
 	"somebody without the right approves", "the requester approves", "the requester under a second account approves", "an automation approves",
 	"our own account approves", "a stranger with an approver's name approves", "an approver asks for themselves", "a comment that looks like a status",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -102,7 +103,14 @@ func TestRefusedMoveIsNotPutBackAfterADecision(t *testing.T) {
 	must(t, c.settled())
 	c.jira.FailOn("transition", 1, http.StatusServiceUnavailable, http.Header{"Retry-After": {"600"}})
 	must(t, c.jira.Move(issue.Key, "acc-max", "Approved", nil))
-	must(t, c.until(func() error { return c.comment(issue.Key, "nothing was sent") }))
+	must(t, c.until(func() error { // until the move back was tried in vain
+		var n int
+		err := c.store.DB().QueryRowContext(c.ctx, `SELECT COUNT(*) FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE kind = 'transition')`).Scan(&n)
+		if err == nil && n == 0 {
+			err = errors.New("nothing was moved back yet")
+		}
+		return err
+	}))
 	must(t, c.jira.Move(issue.Key, "acc-kim", "Open", nil))
 	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
 	clock.forward(11 * time.Minute) // the desk is read before what is owed to it goes out

@@ -212,15 +212,9 @@ func TestHostileVoteByWhoIsAsked(t *testing.T) {
 	t.Parallel()
 	p := openPostroom(t)
 	p.edit(t, "Rule", "epm-app-requests", "project: kim@corp.example", "project: ana@corp.example, max@corp.example, kim@corp.example")
-	linkTo := func(i invitation, mail string) (link string) {
-		for _, m := range p.mail.To(mail) {
-			link = m.Link()
-		}
-		return link
-	}
 	t.Run("the requester answers", func(t *testing.T) {
 		i := p.ask()
-		link := linkTo(i, "ana@corp.example")
+		link := i.links["ana@corp.example"]
 		b := p.browser()
 		b.signIn(link, "Ana", "ana@corp.example")
 		b.answer(link, "approved")
@@ -231,7 +225,7 @@ func TestHostileVoteByWhoIsAsked(t *testing.T) {
 	})
 	t.Run("somebody without the right answers", func(t *testing.T) {
 		i := p.ask()
-		link := linkTo(i, "max@corp.example")
+		link := i.links["max@corp.example"]
 		b := p.browser()
 		b.signIn(link, "Kim Okafor", "max@corp.example")
 		b.answer(link, "approved")

@@ -61,6 +61,7 @@ func openPostroom(t *testing.T, change ...func(*worldOptions)) *postroom {
 type invitation struct {
 	id       string
 	kim, lee mailstandin.Mail
+	links    map[string]string // by mail address
 }
 
 // ask makes a request and waits for the mails.
@@ -87,6 +88,12 @@ func (p *postroom) ask() (i invitation) {
 		}
 		return err
 	}))
+	i.links = map[string]string{}
+	for _, m := range p.mail.Mails()[before:] { // all of them, since the request has a reference
+		if m.Link() != "" {
+			i.links[m.To] = m.Link()
+		}
+	}
 	return i
 }
 

@@ -53,41 +53,41 @@ func newCommitter[T, R any](s *store.Store, what string, write func(ctx context.
 
 // add waits until the item is durable. When ctx ends first the outcome is unknown to the caller.
 func (c *committer[T, R]) add(ctx context.Context, item T) (R, error) {
-	done := make(chan outcome[R], 1)
-	var none R
-	select {
-	case c.queue <- waiting[T, R]{item, done}:
-	case <-ctx.Done():
-		return none, ctx.Err()
-	}
-	select {
-	case o := <-done:
-		return o.result, o.err
-	case <-ctx.Done():
-		return none, ctx.Err()
-	}
+	o := await(ctx, c.put(ctx, item))
+	return o.result, o.err
 }
 
 // addAll waits until all items are durable. It answers for each, in their order, as add does.
 func (c *committer[T, R]) addAll(ctx context.Context, items []T) []outcome[R] {
-	done := make([]chan outcome[R], len(items))
-	out := make([]outcome[R], len(items))
+	done := make([]<-chan outcome[R], len(items))
 	for i, item := range items {
-		done[i] = make(chan outcome[R], 1)
-		select {
-		case c.queue <- waiting[T, R]{item, done[i]}:
-		case <-ctx.Done():
-			done[i] <- outcome[R]{err: ctx.Err()}
-		}
+		done[i] = c.put(ctx, item)
 	}
+	out := make([]outcome[R], len(items))
 	for i := range items {
-		select {
-		case out[i] = <-done[i]:
-		case <-ctx.Done():
-			out[i].err = ctx.Err()
-		}
+		out[i] = await(ctx, done[i])
 	}
 	return out
+}
+
+// put queues an item and returns where its outcome is told.
+func (c *committer[T, R]) put(ctx context.Context, item T) <-chan outcome[R] {
+	done := make(chan outcome[R], 1)
+	select {
+	case c.queue <- waiting[T, R]{item, done}:
+	case <-ctx.Done():
+		done <- outcome[R]{err: ctx.Err()}
+	}
+	return done
+}
+
+func await[R any](ctx context.Context, done <-chan outcome[R]) outcome[R] {
+	select {
+	case o := <-done:
+		return o
+	case <-ctx.Done():
+		return outcome[R]{err: ctx.Err()}
+	}
 }
 
 // run commits until ctx ends and then stores what still waits. Nothing may be added afterwards.

@@ -209,14 +209,10 @@ func (b *Ballot) given(ctx context.Context, q store.Queries, voter *Voter) error
 	if err != nil || at < 0 {
 		return err
 	}
-	a := answers[at]
-	b.Given = &AnswerView{Desk: b.link.Desk, By: connectors.Person{Name: a.Name, Mail: a.Mail}, Outcome: a.Outcome, At: a.At.UTC(), Judged: a.Judged}
 	refusals, err := q.RefusalsOfCase(ctx, b.link.CaseID)
-	for _, r := range refusals {
-		if r.LinkID == a.LinkID && r.Claim == a.ID {
-			b.Given.Refused = r.Text
-		}
-	}
+	given := viewAnswer(answers[at], refusals)
+	given.Desk, given.Key = b.link.Desk, b.link.Key
+	b.Given = &given
 	return err
 }
 

@@ -217,20 +217,26 @@ func (v *CaseView) addAnswers(ctx context.Context, q store.Queries, id string) e
 		return err
 	}
 	for _, a := range answers {
-		view := AnswerView{By: connectors.Person{Account: a.Account, Name: a.Name, Mail: a.Mail}, Outcome: a.Outcome, Reason: a.Reason, Duration: a.Duration, At: a.At.UTC(), Judged: a.Judged}
+		view := viewAnswer(a, refusals)
 		for _, l := range links {
 			if l.ID == a.LinkID {
 				view.Desk, view.Key = l.Desk, l.Key
 			}
 		}
-		for _, r := range refusals {
-			if r.LinkID == a.LinkID && r.Claim == a.ID {
-				view.Refused = r.Text
-			}
-		}
 		v.Answers = append(v.Answers, view)
 	}
 	return nil
+}
+
+// viewAnswer is an answer and what came of it, without where it was given.
+func viewAnswer(a store.Answer, refusals []store.Refusal) AnswerView {
+	view := AnswerView{By: connectors.Person{Account: a.Account, Name: a.Name, Mail: a.Mail}, Outcome: a.Outcome, Reason: a.Reason, Duration: a.Duration, At: a.At.UTC(), Judged: a.Judged}
+	for _, r := range refusals {
+		if r.LinkID == a.LinkID && r.Claim == a.ID {
+			view.Refused = r.Text
+		}
+	}
+	return view
 }
 
 func (v *CaseView) addDecision(ctx context.Context, q store.Queries, id string) error {

@@ -65,7 +65,7 @@ func (w *worker) send(ctx context.Context, conn *connection, version int64) (pau
 func (w *worker) sendBatch(ctx context.Context, conn *connection, ds []store.Delivery) {
 	results, whole := w.callSink(ctx, conn, ds)
 	if whole == nil {
-		w.endBatch(false)
+		w.nextBatch()
 	}
 	stored := w.g.results.addAll(ctx, results)
 	w.storing.Add(-1)
@@ -87,19 +87,23 @@ func (w *worker) sendBatch(ctx context.Context, conn *connection, ds []store.Del
 	}
 	w.g.step("deliver.recorded")
 	if whole != nil {
-		w.endBatch(false)
+		w.nextBatch()
 	}
-	w.endBatch(true)
+	w.batchRecorded()
 }
 
-// endBatch gives the place of a batch to the next one, and later its place among those to be recorded.
-func (w *worker) endBatch(recorded bool) {
+// nextBatch gives the place of a batch that is not under way any more to the next one.
+func (w *worker) nextBatch() {
 	w.mu.Lock()
-	if recorded {
-		w.sends.open--
-	} else {
-		w.sends.underWay = false
-	}
+	w.sends.underWay = false
+	w.mu.Unlock()
+	w.wake()
+}
+
+// batchRecorded gives its place among those to be recorded to another.
+func (w *worker) batchRecorded() {
+	w.mu.Lock()
+	w.sends.open--
 	w.mu.Unlock()
 	w.wake()
 }

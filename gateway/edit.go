@@ -160,12 +160,8 @@ func (g *Gateway) Replan(ctx context.Context, id, who, why string) error {
 		if err != nil {
 			return err
 		}
-		file := d.Kind == string(connectors.Attach)
-		if draft == nil || !file && draft.Kind != d.Kind || file && draft.Attach == nil {
+		if draft == nil || !asksFor(*draft, d.Kind) {
 			return fmt.Errorf("rule %s no longer asks for a %s", d.Rule, d.Kind)
-		}
-		if file && draft.Attach.Fault != "" {
-			return errors.New(draft.Attach.Fault)
 		}
 		link, rendered, err := renderAgain(ctx, tx, d, *draft, e, v)
 		if err != nil {
@@ -218,14 +214,25 @@ func renderAgain(ctx context.Context, tx *store.Tx, d store.Delivery, draft mapp
 	if draft.At != link.Desk || draft.Slot != link.Slot {
 		return link, connectors.Action{}, elsewhere(link.Desk)
 	}
-	rendered := action(draft, link)
 	if d.Kind == string(connectors.Attach) {
-		rendered = attachment(draft)
+		if draft.Attach.Fault != "" {
+			return link, connectors.Action{}, errors.New(draft.Attach.Fault)
+		}
+		return link, attachment(draft), nil
 	}
+	rendered := action(draft, link)
 	if rendered.Note != nil {
 		rendered.Note.Key = noteKey(link, d.EventID, d.Rule)
 	}
 	return link, rendered, nil
+}
+
+// asksFor tells whether a draft still owes an action of a kind; a file is owed beside another action.
+func asksFor(d mapping.Draft, kind string) bool {
+	if kind == string(connectors.Attach) {
+		return d.Attach != nil
+	}
+	return d.Kind == kind
 }
 
 // takeBody decodes an edited body in place of a quarantined one.

@@ -24,9 +24,10 @@ import (
 //go:embed vote.html
 var voteText string
 
-var votePage = template.Must(template.New("vote").Funcs(template.FuncMap{
-	"when": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
-}).Parse(voteText))
+var votePage = template.Must(template.New("vote").Funcs(template.FuncMap{"when": when}).Parse(voteText))
+
+// when is a time for people to read.
+func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // sheet is one page for somebody who follows a link. It holds no script, and what it says of a request was said by others:
 // the template escapes it.
@@ -168,7 +169,7 @@ func decidedWords(d *gateway.DecisionView) string {
 }
 
 func givenWords(g *gateway.AnswerView) string {
-	words := fmt.Sprintf("%s answered by this link on %s: %s.", g.By.Name, g.At.UTC().Format("2006-01-02 15:04 UTC"), g.Outcome)
+	words := fmt.Sprintf("%s answered by this link on %s: %s.", g.By.Name, when(g.At), g.Outcome)
 	switch {
 	case g.Refused != "":
 		words += " It does not count: " + g.Refused + "."

@@ -182,6 +182,7 @@ type Move struct {
 	Status string         `json:"status"`
 	Fields map[string]any `json:"fields,omitempty"`
 	Note   *Note          `json:"note,omitempty"`
+	After  string         `json:"after,omitempty"` // what the gateway asks for only as long as nobody has moved the ticket since; nothing to a connector
 
 	Asked *Ticket `json:"-"` // as for a Note
 }

@@ -197,7 +197,17 @@ func (g *Gateway) refuse(ctx context.Context, tx *store.Tx, d dossier, v judge.V
 	}
 	return g.addDelivery(ctx, tx, owed(store.Delivery{
 		CaseID: d.caze.ID, EventID: d.link.Opening, LinkID: d.link.ID, Lane: d.link.ID, Connection: d.link.Desk, Purpose: purposeRefusal,
-	}, connectors.Action{Kind: connectors.Transition, Move: &connectors.Move{Status: d.terms.MoveBack}}))
+	}, connectors.Action{Kind: connectors.Transition, Move: &connectors.Move{Status: d.terms.MoveBack, After: lastMove(d.ticket)}}))
+}
+
+// lastMove identifies the latest move of a ticket by others than us: by its status where the desk tells of none.
+func lastMove(s connectors.Snapshot) string {
+	for _, step := range slices.Backward(s.History) {
+		if step.Field == "status" && !step.By.Ours {
+			return step.ID
+		}
+	}
+	return s.Status
 }
 
 // decided records a decision and owes it to the source. The first is the only one: the schema allows one a case.

@@ -116,6 +116,9 @@ func (w *worker) try(ctx context.Context, conn *connection, d store.Delivery) (a
 	if a, err = w.g.recalled(ctx, conn, d.LinkID, a); err != nil {
 		return a, done, err
 	}
+	if err := overtaken(ctx, conn, a); err != nil {
+		return a, done, err
+	}
 	sent, err := w.g.withLinks(conn, a)
 	if err != nil {
 		return a, done, err
@@ -191,6 +194,25 @@ func doubted(a connectors.Action, now connectors.Outcome) error {
 	}
 }
 
+// errOvertaken is the outcome of moving a ticket back that somebody has moved since the claim it was for: that may be a
+// claim that counts.
+var errOvertaken = connectors.Permanently("somebody has moved the ticket since; it stays where it is")
+
+// overtaken looks whether a ticket may still be moved back.
+func overtaken(ctx context.Context, conn *connection, a connectors.Action) error {
+	if a.Move == nil || a.Move.After == "" {
+		return nil
+	}
+	s, err := connectors.Fetch(ctx, conn.connector, a.Ref)
+	if err != nil {
+		return err
+	}
+	if lastMove(s) != a.Move.After {
+		return errOvertaken
+	}
+	return nil
+}
+
 // outcome decides what happens next, with the few cases that are no faults of the vendor.
 func (w *worker) outcome(conn *connection, d store.Delivery, err error, now time.Time) next {
 	switch {
@@ -199,6 +221,8 @@ func (w *worker) outcome(conn *connection, d store.Delivery, err error, now time
 	case errors.Is(err, errLooking):
 		pause := max(d.DoubtUntil.Sub(now)/3, conn.retry.First)
 		return next{state: statePending, due: now.Add(pause), inDoubt: true, doubtUntil: d.DoubtUntil}
+	case errors.Is(err, errOvertaken):
+		return next{state: stateCanceled, usedAttempt: true}
 	default:
 		return conn.retry.after(d, err, now, jitter())
 	}
@@ -265,6 +289,8 @@ func (g *Gateway) follow(ctx context.Context, tx *store.Tx, results []result) er
 		switch {
 		case r.action.Kind == connectors.Update && r.next.state == stateDelivered:
 			err = g.updated(ctx, tx, r.delivery)
+		case r.next.state == stateCanceled:
+			err = g.addChange(ctx, tx, r.delivery.Connection, connectors.Change{Ref: r.action.Ref}, r.ended)
 		case (r.action.Kind == connectors.Decide || r.action.Kind == connectors.Revoke) && r.next.state != statePending:
 			err = g.posted(ctx, tx, r)
 		}
@@ -340,6 +366,8 @@ func (w *worker) logAttempt(d store.Delivery, n next, err error, took time.Durat
 		log.Info("delivered")
 	case n.state == stateDead:
 		log.Error("delivery is dead", "error", err)
+	case n.state == stateCanceled:
+		log.Info("delivery canceled", "why", err)
 	default:
 		log.Warn("delivery will be tried again", "error", err, "due", n.due, "in_doubt", n.inDoubt)
 	}

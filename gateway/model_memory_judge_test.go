@@ -196,7 +196,7 @@ func (m *memory) judge(r int, link store.Link, f *flight) bool {
 	if f.all && f.missing != nil && (v.Outcome == judge.Approved || v.Outcome == judge.Denied) {
 		return false
 	}
-	m.heed(c, link, terms, v)
+	m.heed(c, link, terms, v, f.snapshot)
 	return true
 }
 
@@ -208,7 +208,7 @@ func (m *memory) person(name string) string {
 }
 
 // heed records a verdict.
-func (m *memory) heed(c *memoryCase, link store.Link, terms mapping.Terms, v judge.Verdict) {
+func (m *memory) heed(c *memoryCase, link store.Link, terms mapping.Terms, v judge.Verdict, seen connectors.Snapshot) {
 	m.w.note("  judged %s: %s %s %s", link.RefKey, v.Outcome, v.Code, v.Text)
 	key := link.ID + v.Claim + string(v.Code)
 	switch v.Outcome {
@@ -233,7 +233,7 @@ func (m *memory) heed(c *memoryCase, link store.Link, terms mapping.Terms, v jud
 		c.starved = c.starved || v.Code == judge.ConditionFailed
 		m.comment(c, link, key, v.Text)
 		if terms.MoveBack != "" && c.State == caseOpen {
-			m.addDelivery(c, owed(store.Delivery{LinkID: link.ID, Lane: link.ID, Connection: link.Desk}, connectors.Action{Kind: connectors.Transition, Move: &connectors.Move{Status: terms.MoveBack}}))
+			m.addDelivery(c, owed(store.Delivery{LinkID: link.ID, Lane: link.ID, Connection: link.Desk}, connectors.Action{Kind: connectors.Transition, Move: &connectors.Move{Status: terms.MoveBack, After: lastMove(seen)}}))
 		}
 	case judge.Revoked:
 		c.revoked = true

@@ -153,6 +153,9 @@ func (m *memory) call(rep *memoryReplica, f *flight) {
 			return
 		}
 	}
+	if f.err = overtaken(ctx, conn, f.action); f.err != nil {
+		return
+	}
 	f.done, f.err = connectors.Do(ctx, conn.connector, f.action)
 }
 
@@ -160,7 +163,7 @@ func (m *memory) call(rep *memoryReplica, f *flight) {
 func (m *memory) record(r int, rep *memoryReplica, f *flight) {
 	now := m.w.clockOf(r)
 	n := memoryRetry.after(*f.delivery, f.err, now, 0)
-	if errors.Is(f.err, errAlready) || errors.Is(f.err, errLooking) {
+	if errors.Is(f.err, errAlready) || errors.Is(f.err, errLooking) || errors.Is(f.err, errOvertaken) {
 		n = rep.worker.outcome(&connection{retry: memoryRetry}, *f.delivery, f.err, now)
 	}
 	m.quiet[f.connection] = later(m.quiet[f.connection], n.waitUntil)
@@ -191,6 +194,8 @@ func (m *memory) record(r int, rep *memoryReplica, f *flight) {
 		link := m.linkOf(d.LinkID)
 		link.Baseline = ""
 		m.addChange(link.Desk, connectors.Ref{ID: link.RefID}, now)
+	case n.state == stateCanceled:
+		m.addChange(f.connection, f.action.Ref, now)
 	case f.action.Kind == connectors.Decide && n.state != statePending:
 		m.posted(c, n)
 	}

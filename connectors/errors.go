@@ -127,6 +127,14 @@ func Unsent(err error) error {
 	return &fault
 }
 
+// Unconfirmed marks the failure of a read that follows a change.
+func Unconfirmed(err error) error {
+	fault := *AsError(err)
+	fault.Sent = true
+	fault.Err = fmt.Errorf("the change was made but not confirmed: %w", fault.Err)
+	return &fault
+}
+
 // Beside is the failure to read something beside a ticket. That this is not found does not mean that the ticket is gone.
 func Beside(err error) error {
 	if err == nil {

@@ -205,7 +205,7 @@ func (d *Desk) Write(ctx context.Context, call connectors.Call, wrapper string) 
 		return Ticket{}, err
 	}
 	if t.ID <= 0 {
-		return Ticket{}, &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: fmt.Errorf("%s: the answer names no ticket", call.Name)}
+		return Ticket{}, connectors.InDoubt("%s: the answer names no ticket", call.Name)
 	}
 	return t, nil
 }
@@ -213,14 +213,6 @@ func (d *Desk) Write(ctx context.Context, call connectors.Call, wrapper string) 
 // Put changes a ticket.
 func (d *Desk) Put(ctx context.Context, name string, k Kind, id int64, body map[string]any) (Ticket, error) {
 	return d.Write(ctx, connectors.Call{Name: name, Method: http.MethodPut, URL: fmt.Sprintf("%s/%d", k.Path, id), JSON: body}, k.One)
-}
-
-// sent marks the failure of a read that follows a change.
-func sent(err error) error {
-	fault := *connectors.AsError(err)
-	fault.Sent = true
-	fault.Err = fmt.Errorf("the change was made but not confirmed: %w", fault.Err)
-	return &fault
 }
 
 // Probe asks for something that cannot be done, to learn whether the account may: whoever may not is told so before the

@@ -88,7 +88,7 @@ func (d *Desk) move(ctx context.Context, k Kind, id int64, to int, m connectors.
 	}
 	// The answer proves nothing, or a rule moved the ticket on at once.
 	if after, err = d.Read(ctx, k, id); err != nil {
-		return sent(err)
+		return connectors.Unconfirmed(err)
 	}
 	if after.Status != to {
 		is, _ := d.statusName(ctx, k, after.Status)

@@ -61,7 +61,7 @@ func (d *Desk) write(ctx context.Context, name string, k Kind, id int64, body st
 		return Note{}, err
 	}
 	if made.ID <= 0 {
-		return Note{}, &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: fmt.Errorf("%s: the answer names no note", name)}
+		return Note{}, connectors.InDoubt("%s: the answer names no note", name)
 	}
 	return made, nil
 }

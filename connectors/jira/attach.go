@@ -18,7 +18,7 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 	name := fileName(f.Name)
 	there, err := c.attached(ctx, ref, name, int64(len(f.Content)))
 	if err != nil || there {
-		return unsent(err)
+		return connectors.Unsent(err)
 	}
 	body, kind, err := form(name, f)
 	if err != nil {

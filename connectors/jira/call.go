@@ -198,21 +198,6 @@ func (c *connector) issue(ref connectors.Ref, below string) (string, error) {
 	return c.api("issue/" + h + below), nil
 }
 
-// unsent marks the failure of a call that was made before the one that changes anything.
-func unsent(err error) error {
-	if err == nil {
-		return nil
-	}
-	fault := *connectors.AsError(err)
-	fault.Sent = false
-	return &fault
-}
-
-// temporarily is the failure of a read whose answer cannot be used.
-func temporarily(format string, args ...any) *connectors.Error {
-	return &connectors.Error{Kind: connectors.Temporary, Err: fmt.Errorf(format, args...)}
-}
-
 // segment is text as one part of a path. Dots alone would lead elsewhere.
 func segment(text string) (string, error) {
 	if text == "" || strings.Trim(text, ".") == "" {

@@ -24,10 +24,10 @@ func (c *connector) Comment(ctx context.Context, ref connectors.Ref, n connector
 	}
 	desk, err := c.atDesk(ctx, ref)
 	if err != nil {
-		return unsent(err)
+		return connectors.Unsent(err)
 	}
 	if there, err := c.commented(ctx, ref, n.Key); err != nil || there {
-		return unsent(err)
+		return connectors.Unsent(err)
 	}
 	if desk {
 		return c.deskComment(ctx, ref, n)

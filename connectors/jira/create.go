@@ -2,7 +2,6 @@ package jira
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -36,7 +35,7 @@ func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket)
 		return connectors.Ref{}, err
 	}
 	if !issueID.MatchString(made.ID) {
-		return connectors.Ref{}, &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: errors.New("create issue: the answer names no issue")}
+		return connectors.Ref{}, connectors.InDoubt("create issue: the answer names no issue")
 	}
 	ref := c.ref(made.ID, made.Key)
 	if c.conf.Deployment == dataCenter {

@@ -209,14 +209,14 @@ func (c *connector) pages(ctx context.Context, name, path string, take func(json
 		}
 		n, total, err := take(page)
 		if err != nil {
-			return temporarily("%s: the answer has not the shape expected", name)
+			return connectors.Temporarily("%s: the answer has not the shape expected", name)
 		}
 		start += n
 		if start >= total {
 			return nil
 		}
 		if n == 0 {
-			return temporarily("%s: the list ends early, at %d of %d", name, start, total)
+			return connectors.Temporarily("%s: the list ends early, at %d of %d", name, start, total)
 		}
 	}
 	return endless(name)

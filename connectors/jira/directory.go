@@ -33,7 +33,7 @@ func (c *connector) Groups(ctx context.Context, account string) ([]string, error
 			return nil, groupsFault(err)
 		}
 		if groups = answer.Groups.Items; len(groups) < answer.Groups.Size {
-			return nil, temporarily("read groups: Jira sent only a part of them")
+			return nil, connectors.Temporarily("read groups: Jira sent only a part of them")
 		}
 	}
 	names := make([]string, 0, len(groups))
@@ -44,7 +44,7 @@ func (c *connector) Groups(ctx context.Context, account string) ([]string, error
 }
 
 func groupsFault(err error) error {
-	fault := *connectors.AsError(unsent(err))
+	fault := *connectors.AsError(connectors.Unsent(err))
 	if fault.Status == http.StatusForbidden {
 		fault.Err = fmt.Errorf("the account lacks the global permission \"Browse users and groups\": %w", fault.Err)
 	}

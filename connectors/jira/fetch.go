@@ -14,24 +14,24 @@ import (
 func (c *connector) Fetch(ctx context.Context, ref connectors.Ref) (connectors.Snapshot, error) {
 	me, err := c.account(ctx)
 	if err != nil {
-		return connectors.Snapshot{}, unsent(err)
+		return connectors.Snapshot{}, connectors.Unsent(err)
 	}
 	i, histories, err := c.evidence(ctx, ref)
 	if err != nil {
-		return connectors.Snapshot{}, unsent(err)
+		return connectors.Snapshot{}, connectors.Unsent(err)
 	}
 	out := c.snapshot(i, me)
 	if out.History, err = steps(histories, me); err != nil {
 		return connectors.Snapshot{}, err
 	}
 	if out.Key, err = c.proven(ctx, i, out); err != nil {
-		return connectors.Snapshot{}, unsent(err)
+		return connectors.Snapshot{}, connectors.Unsent(err)
 	}
 	var p project
 	i.field("project", &p)
 	if p.Type == serviceDesk {
 		if out.Approvals, err = c.approvals(ctx, i, me); err != nil {
-			return connectors.Snapshot{}, unsent(err)
+			return connectors.Snapshot{}, connectors.Unsent(err)
 		}
 	}
 	return out, nil
@@ -46,7 +46,7 @@ func (c *connector) evidence(ctx context.Context, ref connectors.Ref) (issue, []
 			return i, histories, err
 		}
 	}
-	return issue{}, nil, temporarily("read issue: its history does not lead to the status it has")
+	return issue{}, nil, connectors.Temporarily("read issue: its history does not lead to the status it has")
 }
 
 func (c *connector) read(ctx context.Context, ref connectors.Ref) (issue, []history, error) {
@@ -63,7 +63,7 @@ func (c *connector) read(ctx context.Context, ref connectors.Ref) (issue, []hist
 		return issue{}, nil, err
 	}
 	if !issueID.MatchString(i.ID) {
-		return issue{}, nil, temporarily("read issue: the answer names no issue")
+		return issue{}, nil, connectors.Temporarily("read issue: the answer names no issue")
 	}
 	if c.conf.Deployment == dataCenter {
 		histories, err := expanded(i)
@@ -154,7 +154,7 @@ func (c *connector) changelog(ctx context.Context, id string) ([]history, error)
 // expanded is the history a Data Center sends along with the ticket.
 func expanded(i issue) ([]history, error) {
 	if i.Changelog == nil || len(i.Changelog.Histories) < i.Changelog.Total {
-		return nil, temporarily("read history: Jira sent only a part of it")
+		return nil, connectors.Temporarily("read history: Jira sent only a part of it")
 	}
 	return i.Changelog.Histories, nil
 }

@@ -167,7 +167,7 @@ func (c *connector) screenFields(ctx context.Context, at connectors.Place, field
 		if connectors.AsError(err).Kind == connectors.Permanent {
 			return nil, nil
 		}
-		return nil, unsent(err)
+		return nil, connectors.Unsent(err)
 	}
 	return s.fields, nil
 }
@@ -180,7 +180,7 @@ func (c *connector) place(ctx context.Context, ref connectors.Ref) (connectors.P
 	}
 	var i issue
 	if err := c.get(ctx, "read issue", path, &i); err != nil {
-		return connectors.Place{}, unsent(err)
+		return connectors.Place{}, connectors.Unsent(err)
 	}
 	var p project
 	var t struct{ ID string }

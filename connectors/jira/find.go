@@ -116,7 +116,7 @@ func (c *connector) search(ctx context.Context, q search, take func(issue) error
 			Next   string  `json:"nextPageToken"`
 		}
 		if err := c.call(ctx, q.name, http.MethodPost, c.api("search/jql"), body, &page); err != nil {
-			return unsent(err)
+			return connectors.Unsent(err)
 		}
 		for _, i := range page.Issues {
 			if err := take(i); err != nil {
@@ -141,7 +141,7 @@ func (c *connector) searchByOffset(ctx context.Context, q search, take func(issu
 			Total  int     `json:"total"`
 		}
 		if err := c.call(ctx, q.name, http.MethodPost, c.api("search"), body, &page); err != nil {
-			return unsent(err)
+			return connectors.Unsent(err)
 		}
 		for _, i := range page.Issues {
 			if err := take(i); err != nil {
@@ -157,7 +157,7 @@ func (c *connector) searchByOffset(ctx context.Context, q search, take func(issu
 }
 
 func endless(name string) error {
-	return temporarily("%s: the list does not end", name)
+	return connectors.Temporarily("%s: the list does not end", name)
 }
 
 // quote writes text as one JQL literal.

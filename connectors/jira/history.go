@@ -19,7 +19,7 @@ func steps(histories []history, me self) ([]connectors.Step, error) {
 	seen := map[string]bool{}
 	for _, h := range ordered {
 		if h.ID == "" || h.Created.IsZero() {
-			return nil, temporarily("read history: an entry has no id or time")
+			return nil, connectors.Temporarily("read history: an entry has no id or time")
 		}
 		if seen[h.ID] { // pages may shift while they are read
 			continue

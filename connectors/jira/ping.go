@@ -136,7 +136,7 @@ func (c *connector) scopes(ctx context.Context, desk bool) error {
 		if lack, ok := errors.AsType[*missingScope](err); ok {
 			lacking = append(lacking, lack.scope)
 		} else if e := connectors.AsError(err); e != nil && e.Kind != connectors.Permanent {
-			return unsent(err)
+			return connectors.Unsent(err)
 		}
 	}
 	if len(lacking) > 0 {

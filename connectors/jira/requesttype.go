@@ -41,7 +41,7 @@ func (c *connector) requestTypes(ctx context.Context, project string, fields map
 		}
 		types, err := c.readRequestTypes(ctx, project)
 		if err != nil {
-			return nil, unsent(err)
+			return nil, connectors.Unsent(err)
 		}
 		at := slices.IndexFunc(types, func(t requestType) bool { return strings.EqualFold(t.Name, name) })
 		if at < 0 {

@@ -124,7 +124,7 @@ func (c *connector) noRequest(ctx context.Context, i issue, h string) error {
 		return err
 	}
 	if err == nil || i.isRequest() {
-		return temporarily("read approvals: Jira finds none, not even an empty list, but the ticket is a request; the account may have to be an agent of the service project")
+		return connectors.Temporarily("read approvals: Jira finds none, not even an empty list, but the ticket is a request; the account may have to be an agent of the service project")
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func (e *expiry) UnmarshalJSON(text []byte) error {
 func (s *subscriber) Subscribe(ctx context.Context, notices string) (time.Duration, error) {
 	all, err := s.webhooks(ctx)
 	if err != nil {
-		return 0, unsent(err)
+		return 0, connectors.Unsent(err)
 	}
 	filter := s.noticeFilter()
 	var kept *registered

@@ -17,13 +17,13 @@ import (
 func (c *connector) Transition(ctx context.Context, ref connectors.Ref, m connectors.Move) error {
 	there, err := c.inStatus(ctx, ref, m.Status)
 	if err != nil {
-		return unsent(err)
+		return connectors.Unsent(err)
 	}
 	noted := false
 	if !there {
 		t, err := c.transitionTo(ctx, ref, m)
 		if err != nil {
-			return unsent(err)
+			return connectors.Unsent(err)
 		}
 		if noted, err = c.transit(ctx, ref, t, m); err != nil {
 			return err
@@ -141,7 +141,7 @@ func (c *connector) transit(ctx context.Context, ref connectors.Ref, t transitio
 	if t.Fields["comment"].Required && m.Note != nil {
 		desk, err := c.atDesk(ctx, ref)
 		if err != nil {
-			return false, unsent(err)
+			return false, connectors.Unsent(err)
 		}
 		body["update"] = map[string]any{"comment": []any{map[string]any{"add": c.commentBody(*m.Note, desk && !m.Note.Public)}}}
 		noted = true

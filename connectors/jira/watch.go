@@ -47,7 +47,7 @@ func (c *connector) Watch(ctx context.Context, since connectors.Cursor, open []c
 	if byID {
 		changes, err := c.fetchOpen(ctx, from.At.Add(-c.conf.Overlap), open)
 		if err != nil {
-			return nil, since, unsent(err)
+			return nil, since, connectors.Unsent(err)
 		}
 		out = changes
 	}
@@ -55,7 +55,7 @@ func (c *connector) Watch(ctx context.Context, since connectors.Cursor, open []c
 		start := earlier(from.At, from.Searched).Add(-c.conf.Overlap)
 		changes, err := c.searchUpdated(ctx, start)
 		if err != nil {
-			return nil, since, unsent(err)
+			return nil, since, connectors.Unsent(err)
 		}
 		out = append(out, changes...)
 		next.Searched = now
@@ -63,7 +63,7 @@ func (c *connector) Watch(ctx context.Context, since connectors.Cursor, open []c
 			next.Turn++
 			looked, err := c.lookAfter(ctx, start, open, from.Turn)
 			if err != nil {
-				return nil, since, unsent(err)
+				return nil, since, connectors.Unsent(err)
 			}
 			out = append(out, looked...)
 		}
@@ -176,7 +176,7 @@ func (c *connector) searchUpdated(ctx context.Context, since time.Time) ([]conne
 		name: "search updated issues", jql: strings.Join(terms, " AND ") + " ORDER BY created ASC", fields: []string{"updated"},
 	}, func(i issue) error {
 		if !issueID.MatchString(i.ID) {
-			return temporarily("search updated issues: a hit has no id")
+			return connectors.Temporarily("search updated issues: a hit has no id")
 		}
 		change, _ := c.changed(i)
 		out = append(out, change)

@@ -13,7 +13,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -214,7 +213,7 @@ func (c *connector) send(ctx context.Context, mails []letter) error {
 		refused = errors.Join(refused, e.Err)
 	}
 	if taken == 0 && refused != nil {
-		return &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf("nobody could be mailed: %w", refused)}
+		return connectors.Permanently("nobody could be mailed: %w", refused)
 	}
 	return s.quit()
 }

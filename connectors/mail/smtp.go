@@ -30,7 +30,7 @@ func (c *connector) connect(ctx context.Context) (*session, error) {
 	if err != nil {
 		_ = conn.Close()
 		if ctx.Err() != nil {
-			return nil, &connectors.Error{Kind: connectors.Temporary, Err: fmt.Errorf("connect: the call was stopped: %w", ctx.Err())}
+			return nil, connectors.Temporarily("connect: the call was stopped: %w", ctx.Err())
 		}
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (c *connector) signIn(ctx context.Context, client *smtp.Client) error {
 		}
 		return &connectors.Error{Kind: connectors.Unwell, Err: errors.New("sign in: the server does not offer this way to sign in, or the connection ended")}
 	case said.Code >= 400 && said.Code < 500:
-		return &connectors.Error{Kind: connectors.Temporary, Err: fmt.Errorf("sign in: the server answered %s", code(said))}
+		return connectors.Temporarily("sign in: the server answered %s", code(said))
 	}
 	return &connectors.Error{Kind: connectors.Unwell, Err: fmt.Errorf("sign in: the credentials were refused (%s)", code(said))}
 }
@@ -179,7 +179,7 @@ func (s *session) fault(part string, err error, quote, maybe bool) *connectors.E
 	if quote {
 		words = fmt.Sprint(said.Code, " ", connectors.Clean(said.Msg, 200))
 	}
-	e := &connectors.Error{Kind: connectors.Temporary, Err: fmt.Errorf("send %s: the server answered %s", part, words)}
+	e := connectors.Temporarily("send %s: the server answered %s", part, words)
 	switch {
 	case said.Code == 530: // sign in first, or encrypt
 		e.Kind = connectors.Unwell

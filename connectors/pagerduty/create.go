@@ -2,7 +2,6 @@ package pagerduty
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -55,19 +54,11 @@ func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket)
 			"create incident: #%d was opened without our key; resolve it by hand", made.Number)}
 	}
 	if err := c.set(ctx, made.ID, custom); err != nil {
-		fault := *connectors.AsError(err)
-		fault.Sent, fault.Err = true, fmt.Errorf("create incident: #%d was opened, its custom fields were not set: %w", made.Number, plain(fault.Err))
+		fault := *connectors.AsError(connectors.Beside(err))
+		fault.Sent, fault.Err = true, fmt.Errorf("create incident: #%d was opened, its custom fields were not set: %w", made.Number, fault.Err)
 		return connectors.Ref{}, &fault
 	}
 	return made.ref(), nil
-}
-
-// plain is an error that no longer says that something was not found: what is missing is not the incident.
-func plain(err error) error {
-	if errors.Is(err, connectors.ErrNotFound) {
-		return errors.New(err.Error())
-	}
-	return err
 }
 
 // exists is what PagerDuty says of a key that an open incident has, known from practice.

@@ -2,7 +2,6 @@ package redmine
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"path"
@@ -36,7 +35,7 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 		return err
 	}
 	if answer.Upload.Token == "" {
-		return &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: errors.New("upload file: the answer has no token")}
+		return connectors.InDoubt("upload file: the answer has no token")
 	}
 	upload := map[string]string{"token": answer.Upload.Token, "filename": name}
 	if kind := markdown.Line(f.Type, 200); kind != "" {
@@ -47,7 +46,7 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 	}
 	there, err = c.attached(ctx, id, name, int64(len(f.Content)))
 	if err != nil {
-		return sent(err)
+		return connectors.Unconfirmed(err)
 	}
 	if !there {
 		return connectors.Permanently("attach file: Redmine did not keep the file; the account may lack the permission edit_issues")

@@ -70,10 +70,10 @@ func handle(ref connectors.Ref) (string, error) {
 func (c *connector) issue(ctx context.Context, id, include string) (issue, error) {
 	var answer struct{ Issue issue }
 	if err := c.get(ctx, "read issue", "issues/"+id+".json?include="+include, &answer); err != nil {
-		return issue{}, unsent(err)
+		return issue{}, connectors.Unsent(err)
 	}
 	if answer.Issue.ID <= 0 {
-		return issue{}, temporarily("read issue: the answer is no issue")
+		return issue{}, connectors.Temporarily("read issue: the answer is no issue")
 	}
 	return answer.Issue, nil
 }
@@ -94,14 +94,14 @@ const maxPages = 1000
 func (c *connector) issues(ctx context.Context, name string, query url.Values) (issueList, error) {
 	var list issueList
 	if err := c.get(ctx, name, "issues.json?"+query.Encode(), &list); err != nil {
-		return issueList{}, unsent(err)
+		return issueList{}, connectors.Unsent(err)
 	}
 	if list.Issues == nil {
-		return issueList{}, temporarily("%s: the answer is no list", name)
+		return issueList{}, connectors.Temporarily("%s: the answer is no list", name)
 	}
 	for _, i := range list.Issues {
 		if i.ID <= 0 {
-			return issueList{}, temporarily("%s: a hit has no id", name)
+			return issueList{}, connectors.Temporarily("%s: a hit has no id", name)
 		}
 	}
 	return list, nil
@@ -128,7 +128,7 @@ func (c *connector) all(ctx context.Context, name string, query url.Values, take
 			return nil
 		}
 	}
-	return temporarily("%s: the list does not end", name)
+	return connectors.Temporarily("%s: the list does not end", name)
 }
 
 // project reads a project with what may be set there.
@@ -138,33 +138,10 @@ func (c *connector) project(ctx context.Context, name string) (project, error) {
 	}
 	var answer struct{ Project project }
 	if err := c.get(ctx, "read project", "projects/"+name+".json?include=trackers,issue_custom_fields,enabled_modules", &answer); err != nil {
-		return project{}, unsent(err)
+		return project{}, connectors.Unsent(err)
 	}
 	if answer.Project.ID <= 0 {
-		return project{}, temporarily("read project: the answer is no project")
+		return project{}, connectors.Temporarily("read project: the answer is no project")
 	}
 	return answer.Project, nil
-}
-
-// unsent marks the failure of a call that changes nothing.
-func unsent(err error) error {
-	if err == nil {
-		return nil
-	}
-	fault := *connectors.AsError(err)
-	fault.Sent = false
-	return &fault
-}
-
-// sent marks the failure of a read that follows a change.
-func sent(err error) error {
-	fault := *connectors.AsError(err)
-	fault.Sent = true
-	fault.Err = fmt.Errorf("the change was made but not confirmed: %w", fault.Err)
-	return &fault
-}
-
-// temporarily is the failure of a read whose answer cannot be used.
-func temporarily(format string, args ...any) *connectors.Error {
-	return &connectors.Error{Kind: connectors.Temporary, Err: fmt.Errorf(format, args...)}
 }

@@ -59,7 +59,7 @@ func (c *connector) Comment(ctx context.Context, ref connectors.Ref, n connector
 		return nil
 	}
 	if i, err = c.issue(ctx, id, "journals"); err != nil {
-		return sent(err)
+		return connectors.Unconfirmed(err)
 	}
 	if !noted(i, me, n.Key) {
 		return &connectors.Error{Kind: connectors.Permanent, Sent: true, Err: errors.New("comment: Redmine did not keep the note")}

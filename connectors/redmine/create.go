@@ -50,7 +50,7 @@ func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket)
 	}
 	made := answer.Issue
 	if made.ID <= 0 {
-		return connectors.Ref{}, &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: fmt.Errorf("create issue: the answer names no issue")}
+		return connectors.Ref{}, connectors.InDoubt("create issue: the answer names no issue")
 	}
 	if c.written(made) != key {
 		return connectors.Ref{}, &connectors.Error{Kind: connectors.Permanent, Sent: true, Err: fmt.Errorf(
@@ -104,7 +104,7 @@ func (c *connector) change(ctx context.Context, name, id string, body map[string
 	}
 	after, err := c.issue(ctx, id, "")
 	if err != nil {
-		return sent(err)
+		return connectors.Unconfirmed(err)
 	}
 	if lost := dropped(after, body); len(lost) > 0 {
 		return connectors.Permanently("%s: Redmine left out %s: the account may not change it there, or the workflow keeps it from doing so", name, strings.Join(lost, ", "))

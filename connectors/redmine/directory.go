@@ -18,10 +18,10 @@ func (c *connector) Groups(ctx context.Context, account string) ([]string, error
 	}
 	var answer struct{ User user }
 	if err := c.get(ctx, "read groups", "users/"+account+".json?include=memberships,groups", &answer); err != nil {
-		return nil, unsent(err)
+		return nil, connectors.Unsent(err)
 	}
 	if answer.User.ID == 0 {
-		return nil, temporarily("read groups: the answer is no person")
+		return nil, connectors.Temporarily("read groups: the answer is no person")
 	}
 	out := []string{}
 	for _, g := range answer.User.Groups {
@@ -59,10 +59,10 @@ func (c *connector) People(ctx context.Context, since connectors.Cursor) ([]conn
 	}
 	path := fmt.Sprintf("projects/%s/memberships.json?limit=%d&offset=%d", c.conf.Projects[project], pageSize, offset)
 	if err := c.get(ctx, "read people", path, &page); err != nil {
-		return nil, since, unsent(err)
+		return nil, since, connectors.Unsent(err)
 	}
 	if page.Members == nil {
-		return nil, since, temporarily("read people: the answer is no list")
+		return nil, since, connectors.Temporarily("read people: the answer is no list")
 	}
 	var out []connectors.Person
 	for _, m := range page.Members {

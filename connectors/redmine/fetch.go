@@ -29,7 +29,7 @@ func (c *connector) Fetch(ctx context.Context, ref connectors.Ref) (connectors.S
 		return connectors.Snapshot{}, err
 	}
 	if !leadsTo(i) {
-		return connectors.Snapshot{}, temporarily("read issue: its history does not lead to the status it has")
+		return connectors.Snapshot{}, connectors.Temporarily("read issue: its history does not lead to the status it has")
 	}
 	var priorities []named
 	if touched(i, priorityDetail) {
@@ -62,10 +62,10 @@ func (c *connector) statuses(ctx context.Context) ([]status, error) {
 		All []status `json:"issue_statuses"`
 	}
 	if err := c.get(ctx, "read statuses", "issue_statuses.json", &answer); err != nil {
-		return nil, unsent(err)
+		return nil, connectors.Unsent(err)
 	}
 	if len(answer.All) == 0 {
-		return nil, temporarily("read statuses: the answer has none")
+		return nil, connectors.Temporarily("read statuses: the answer has none")
 	}
 	return answer.All, nil
 }

@@ -83,7 +83,7 @@ func (c *connector) priorities(ctx context.Context) ([]named, error) {
 		All []named `json:"issue_priorities"`
 	}
 	err := c.get(ctx, "read priorities", "enumerations/issue_priorities.json", &answer)
-	return answer.All, unsent(err)
+	return answer.All, connectors.Unsent(err)
 }
 
 func names(all []named) string {

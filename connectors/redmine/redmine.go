@@ -138,7 +138,7 @@ func (c *connector) signIn(ctx context.Context) (user, time.Time, error) {
 	var answer struct{ User user }
 	header, err := c.call(ctx, connectors.Call{Name: "read own account", Method: http.MethodGet, URL: "users/current.json?include=memberships"}, &answer)
 	if err != nil {
-		return user{}, time.Time{}, unsent(err)
+		return user{}, time.Time{}, connectors.Unsent(err)
 	}
 	if answer.User.ID == 0 {
 		return user{}, time.Time{}, &connectors.Error{Kind: connectors.Unwell, Err: fmt.Errorf("read own account: Redmine does not say who we are")}
@@ -188,7 +188,7 @@ func (c *connector) permissions(ctx context.Context, me user, project int64) (pe
 				Role struct{ Permissions []string }
 			}
 			if err := c.get(ctx, "read role", fmt.Sprintf("roles/%d.json", role.ID), &answer); err != nil {
-				return permissions{}, unsent(err)
+				return permissions{}, connectors.Unsent(err)
 			}
 			may.names = append(may.names, answer.Role.Permissions...)
 		}

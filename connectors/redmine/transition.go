@@ -63,13 +63,13 @@ func (c *connector) move(ctx context.Context, id string, before issue, m connect
 	}
 	after, err := c.issue(ctx, id, "")
 	if err != nil {
-		return sent(err)
+		return connectors.Unconfirmed(err)
 	}
 	switch {
 	case after.Status.ID == before.Status.ID:
 		return connectors.Permanently("transition to %q: the ticket stays %q; the workflow or the account's permissions keep it there", wanted, connectors.Clean(after.Status.Name, 100))
 	case after.Status.ID != to.ID:
-		fault := temporarily("transition to %q: the ticket was moved to %q meanwhile", wanted, connectors.Clean(after.Status.Name, 100))
+		fault := connectors.Temporarily("transition to %q: the ticket was moved to %q meanwhile", wanted, connectors.Clean(after.Status.Name, 100))
 		fault.Sent = true
 		return fault
 	}

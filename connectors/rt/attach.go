@@ -36,7 +36,7 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 	}
 	there, err = c.attached(ctx, id, name, size)
 	if err != nil {
-		return sent(err)
+		return connectors.Unconfirmed(err)
 	}
 	if !there {
 		return connectors.Permanently("attach file: Request Tracker did not keep the file whole; its MaxAttachmentSize may be too small")

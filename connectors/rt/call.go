@@ -71,12 +71,12 @@ func (c *connector) ticket(ctx context.Context, id string) (ticket, string, erro
 	const query = "?fields[Creator]=RealName,EmailAddress&fields[Queue]=Name"
 	header, err := c.call(ctx, connectors.Call{Name: "read ticket", Method: http.MethodGet, URL: "ticket/" + id + escapeQuery(query)}, &raw)
 	if err != nil {
-		return ticket{}, "", unsent(err)
+		return ticket{}, "", connectors.Unsent(err)
 	}
 	text, _ := json.Marshal(raw) // just read
 	t := ticket{raw: raw}
 	if err := json.Unmarshal(text, &t); err != nil || !ticketID.MatchString(string(t.ID)) {
-		return ticket{}, "", temporarily("read ticket: the answer is no ticket")
+		return ticket{}, "", connectors.Temporarily("read ticket: the answer is no ticket")
 	}
 	return t, strings.Trim(strings.TrimPrefix(header.Get("ETag"), "W/"), `"`), nil
 }
@@ -120,10 +120,10 @@ func all[T any](ctx context.Context, c *connector, name, path string, l listing,
 	for l.page = 1; l.page <= maxPages; l.page++ {
 		var p page[T]
 		if err := c.get(ctx, name, path+"?"+l.values().Encode(), &p); err != nil {
-			return unsent(err)
+			return connectors.Unsent(err)
 		}
 		if p.Items == nil {
-			return temporarily("%s: the answer is no list", name)
+			return connectors.Temporarily("%s: the answer is no list", name)
 		}
 		for _, item := range p.Items {
 			if !take(item) {
@@ -134,22 +134,7 @@ func all[T any](ctx context.Context, c *connector, name, path string, l listing,
 			return nil
 		}
 	}
-	return temporarily("%s: the list does not end", name)
-}
-
-// unsent marks the failure of a call that changes nothing.
-func unsent(err error) error {
-	if err == nil {
-		return nil
-	}
-	fault := *connectors.AsError(err)
-	fault.Sent = false
-	return &fault
-}
-
-// temporarily is the failure of a read whose answer cannot be used.
-func temporarily(format string, args ...any) *connectors.Error {
-	return &connectors.Error{Kind: connectors.Temporary, Err: fmt.Errorf(format, args...)}
+	return connectors.Temporarily("%s: the list does not end", name)
 }
 
 // segment is text as one part of a path. Dots alone would lead elsewhere, and Request Tracker takes a slash for one

@@ -45,7 +45,7 @@ func (c *connector) Comment(ctx context.Context, ref connectors.Ref, n connector
 		return err
 	}
 	if there, err = c.noted(ctx, id, n.Key); err != nil {
-		return sent(err)
+		return connectors.Unconfirmed(err)
 	}
 	if !there {
 		return &connectors.Error{Kind: connectors.Permanent, Sent: true, Err: fmt.Errorf(
@@ -63,7 +63,7 @@ func (c *connector) noted(ctx context.Context, id, key string) (bool, error) {
 	l := listing{fields: "Type,Data,Creator", order: "DESC", size: pageSize, page: 1}
 	var latest page[transaction]
 	if err := c.get(ctx, "read history", "ticket/"+id+"/history?"+l.values().Encode(), &latest); err != nil {
-		return false, unsent(err)
+		return false, connectors.Unsent(err)
 	}
 	if len(latest.Items) == 0 {
 		return false, &connectors.Error{Kind: connectors.Permanent, Err: connectors.ErrNotFound}

@@ -2,7 +2,6 @@ package rt
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -48,7 +47,7 @@ func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket)
 		return connectors.Ref{}, err
 	}
 	if !ticketID.MatchString(string(made.ID)) {
-		return connectors.Ref{}, &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: errors.New("create ticket: the answer names no ticket")}
+		return connectors.Ref{}, connectors.InDoubt("create ticket: the answer names no ticket")
 	}
 	if err := c.confirm(ctx, string(made.ID), asked); err != nil {
 		return connectors.Ref{}, err
@@ -62,7 +61,7 @@ func (c *connector) confirm(ctx context.Context, id string, asked map[string]any
 	if e := connectors.AsError(err); err != nil && e.Status == http.StatusForbidden {
 		return keyless("create ticket: #%s was opened, but cannot be found again: the account lacks the right ShowTicket on it; close the ticket by hand", id)
 	} else if err != nil {
-		return sent(err)
+		return connectors.Unconfirmed(err)
 	}
 	lost := missing(t, asked)
 	if slices.Contains(lost, c.conf.KeyField) {
@@ -103,10 +102,10 @@ func (c *connector) queue(ctx context.Context, name string) (queue, error) {
 	}
 	var q queue
 	if err := c.get(ctx, "read queue", "queue/"+at, &q); err != nil {
-		return queue{}, unsent(err)
+		return queue{}, connectors.Unsent(err)
 	}
 	if q.ID == "" {
-		return queue{}, temporarily("read queue: the answer is no queue")
+		return queue{}, connectors.Temporarily("read queue: the answer is no queue")
 	}
 	return q, nil
 }
@@ -144,7 +143,7 @@ func (c *connector) Update(ctx context.Context, ref connectors.Ref, t connectors
 	}
 	after, _, err := c.ticket(ctx, id)
 	if err != nil {
-		return sent(err)
+		return connectors.Unconfirmed(err)
 	}
 	return refusedFields("update ticket", before, after, asked, said)
 }
@@ -187,12 +186,4 @@ func fieldsOf(t ticket) map[string]any {
 	out := simple(t)
 	out["Subject"], out["Priority"] = t.Subject, string(t.Priority)
 	return out
-}
-
-// sent marks the failure of a read that follows a change.
-func sent(err error) error {
-	fault := *connectors.AsError(err)
-	fault.Sent = true
-	fault.Err = fmt.Errorf("the change was made but not confirmed: %w", fault.Err)
-	return &fault
 }

@@ -60,7 +60,7 @@ func (c *connector) describeField(ctx context.Context, f customField) (connector
 		Values      json.RawMessage `json:"Values"`
 	}
 	if !ticketID.MatchString(string(f.ID)) {
-		return connectors.Field{}, temporarily("read queue: a custom field has no id")
+		return connectors.Field{}, connectors.Temporarily("read queue: a custom field has no id")
 	}
 	err := c.get(ctx, "read custom field", "customfield/"+string(f.ID), &d)
 	if err != nil && connectors.AsError(err).Status == http.StatusForbidden {
@@ -68,7 +68,7 @@ func (c *connector) describeField(ctx context.Context, f customField) (connector
 		return connectors.Field{ID: f.Name, Name: f.Name, Type: "any"}, nil
 	}
 	if err != nil {
-		return connectors.Field{}, unsent(err)
+		return connectors.Field{}, connectors.Unsent(err)
 	}
 	out := connectors.Field{ID: f.Name, Name: f.Name, Doc: d.Description, Type: "text", Required: strings.Contains(d.Pattern, "(?#Mandatory)")}
 	switch {

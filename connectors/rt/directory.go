@@ -19,7 +19,7 @@ func (c *connector) Groups(ctx context.Context, account string) ([]string, error
 	}
 	// Asked for the groups of nobody, Request Tracker would answer with an empty list.
 	if err := c.get(ctx, "read user", "user/"+at, &user{}); err != nil {
-		return nil, unsent(err)
+		return nil, connectors.Unsent(err)
 	}
 	var ids []string
 	err = all(ctx, c, "read groups", "user/"+at+"/groups", listing{fields: "Name"}, func(g named) bool {
@@ -32,11 +32,11 @@ func (c *connector) Groups(ctx context.Context, account string) ([]string, error
 	names := make([]string, 0, len(ids))
 	for _, id := range ids {
 		if !ticketID.MatchString(id) {
-			return nil, temporarily("read groups: a group has no id")
+			return nil, connectors.Temporarily("read groups: a group has no id")
 		}
 		var g struct{ Name string }
 		if err := c.get(ctx, "read group", "group/"+id, &g); err != nil {
-			return nil, lacking(unsent(err), "SeeGroup")
+			return nil, lacking(connectors.Unsent(err), "SeeGroup")
 		}
 		names = append(names, g.Name)
 	}
@@ -70,10 +70,10 @@ func (c *connector) People(ctx context.Context, since connectors.Cursor) ([]conn
 	}
 	var people page[user]
 	if err := c.get(ctx, "read people", "users?"+query.Encode(), &people); err != nil {
-		return nil, since, unsent(err)
+		return nil, since, connectors.Unsent(err)
 	}
 	if people.Items == nil {
-		return nil, since, temporarily("read people: the answer is no list")
+		return nil, since, connectors.Temporarily("read people: the answer is no list")
 	}
 	var out []connectors.Person
 	for _, u := range people.Items {

@@ -26,7 +26,7 @@ func (c *connector) Fetch(ctx context.Context, ref connectors.Ref) (connectors.S
 	}
 	own := slices.DeleteFunc(history, func(x transaction) bool { return string(x.Object) != id })
 	if !leadsTo(t, own) {
-		return connectors.Snapshot{}, temporarily("read ticket: its history does not lead to the status it has")
+		return connectors.Snapshot{}, connectors.Temporarily("read ticket: its history does not lead to the status it has")
 	}
 	files, err := c.files(ctx, id)
 	if err != nil {
@@ -69,11 +69,11 @@ func (c *connector) history(ctx context.Context, id, tag string) ([]transaction,
 		return nil, err
 	}
 	if !complete || len(out) == 0 {
-		return nil, temporarily("read history: Request Tracker sent only a part of it")
+		return nil, connectors.Temporarily("read history: Request Tracker sent only a part of it")
 	}
 	for _, x := range out {
 		if x.ID == "" || x.Created.IsZero() {
-			return nil, temporarily("read history: an entry has no id or time")
+			return nil, connectors.Temporarily("read history: an entry has no id or time")
 		}
 	}
 	return out, nil

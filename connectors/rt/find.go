@@ -29,7 +29,7 @@ func (c *connector) Find(ctx context.Context, key string) ([]connectors.Ref, err
 	for _, t := range hits {
 		id := string(t.ID)
 		if !ticketID.MatchString(id) {
-			return nil, temporarily("find ticket: a hit has no id")
+			return nil, connectors.Temporarily("find ticket: a hit has no id")
 		}
 		steps, err := c.history(ctx, id, "")
 		if err != nil {
@@ -53,7 +53,7 @@ func (c *connector) tickets(ctx context.Context, name, query string, l listing) 
 	l.query = query
 	var p page[ticket]
 	err := c.get(ctx, name, "tickets?"+l.values().Encode(), &p)
-	return p, unsent(err)
+	return p, connectors.Unsent(err)
 }
 
 // quote writes text as one literal of a search.

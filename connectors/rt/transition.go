@@ -54,13 +54,13 @@ func (c *connector) move(ctx context.Context, before ticket, tag string, m conne
 	}
 	after, _, err := c.ticket(ctx, id)
 	if err != nil {
-		return sent(err)
+		return connectors.Unconfirmed(err)
 	}
 	if strings.EqualFold(after.Status, m.Status) {
 		return refusedFields("transition", before, after, asked, said)
 	}
 	if after.Status != before.Status {
-		return &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: temporarily("transition to %q: the ticket was moved to %q meanwhile", wanted, connectors.Clean(after.Status, 100)).Err}
+		return connectors.InDoubt("transition to %q: the ticket was moved to %q meanwhile", wanted, connectors.Clean(after.Status, 100))
 	}
 	return connectors.Permanently("transition to %q: the ticket stays %q; Request Tracker says: %s", wanted, connectors.Clean(after.Status, 100),
 		connectors.Clean(strings.Join(said, "; "), 400))

@@ -67,7 +67,7 @@ func (c *connector) updated(ctx context.Context, start, now time.Time) ([]connec
 	var fault error
 	err := all(ctx, c, "search updated tickets", "tickets", listing{fields: "LastUpdated", query: query}, func(t ticket) bool {
 		if !ticketID.MatchString(string(t.ID)) || t.LastUpdated.IsZero() {
-			fault = temporarily("search updated tickets: a hit has no id or time")
+			fault = connectors.Temporarily("search updated tickets: a hit has no id or time")
 			return false
 		}
 		if at := t.LastUpdated.Time; !at.Before(start) {
@@ -119,7 +119,7 @@ func (p progress) cursor() connectors.Cursor {
 func (c *connector) clock(ctx context.Context) (time.Time, error) {
 	header, err := c.call(ctx, connectors.Call{Name: "read clock", Method: http.MethodGet, URL: "rt"}, &struct{}{})
 	if err != nil {
-		return time.Time{}, unsent(err)
+		return time.Time{}, connectors.Unsent(err)
 	}
 	if at, err := http.ParseTime(header.Get("Date")); err == nil {
 		return at.UTC(), nil

@@ -27,7 +27,7 @@ func (c *connector) approvals(ctx context.Context, at string, r request) ([]conn
 	final := c.verdict(r)
 	for i, l := range levels {
 		if !requestID.MatchString(string(l.ID)) {
-			return nil, temporarily("read approval levels: a level has no id")
+			return nil, connectors.Temporarily("read approval levels: a level has no id")
 		}
 		if i == 0 {
 			id = string(l.ID) // levels that are asked anew have new ids

@@ -239,29 +239,6 @@ func forbidden(err error) bool {
 	return err != nil && (toldBy(err).code() == codeForbidden || connectors.AsError(err).Status == http.StatusForbidden)
 }
 
-// unsent marks the failure of a call that changes nothing.
-func unsent(err error) error {
-	if err == nil {
-		return nil
-	}
-	e := *connectors.AsError(err)
-	e.Sent = false
-	return &e
-}
-
-// sent marks the failure of a read that follows a change.
-func sent(err error) error {
-	e := *connectors.AsError(err)
-	e.Sent = true
-	e.Err = fmt.Errorf("the change was made but not confirmed: %w", e.Err)
-	return &e
-}
-
-// temporarily is the failure of a read whose answer cannot be used.
-func temporarily(format string, args ...any) *connectors.Error {
-	return &connectors.Error{Kind: connectors.Temporary, Err: fmt.Errorf(format, args...)}
-}
-
 // keptNot is the failure of a change the desk took and did not make.
 func keptNot(format string, args ...any) *connectors.Error {
 	return &connectors.Error{Kind: connectors.Permanent, Sent: true, Err: fmt.Errorf(format, args...)}
@@ -282,10 +259,10 @@ func path(ref connectors.Ref) (string, error) {
 func (c *connector) request(ctx context.Context, path string) (request, error) {
 	var answer struct{ Request request }
 	if _, err := c.call(ctx, "read request", http.MethodGet, path, nil, &answer); err != nil {
-		return request{}, unsent(err)
+		return request{}, connectors.Unsent(err)
 	}
 	if !requestID.MatchString(string(answer.Request.ID)) {
-		return request{}, temporarily("read request: the answer is no request")
+		return request{}, connectors.Temporarily("read request: the answer is no request")
 	}
 	if answer.Request.Trashed {
 		return request{}, connectors.Permanently("read request: it lies in the trash: %w", connectors.ErrNotFound)

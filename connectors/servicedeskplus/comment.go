@@ -78,7 +78,7 @@ func (c *connector) noted(ctx context.Context, at, key string) (bool, error) {
 			continue
 		}
 		if err != nil {
-			return false, unsent(err)
+			return false, connectors.Unsent(err)
 		}
 		return slices.ContainsFunc(notes, func(n note) bool {
 			return strings.Contains(n.Description, noteMark+key+"<") && (n.CreatedBy == nil || n.CreatedBy.is(c.conf.Account))

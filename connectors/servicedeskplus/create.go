@@ -45,11 +45,11 @@ func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket)
 		return connectors.Ref{}, err
 	}
 	if !requestID.MatchString(string(answer.Request.ID)) {
-		return connectors.Ref{}, &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: fmt.Errorf("create request: the answer names no request")}
+		return connectors.Ref{}, connectors.InDoubt("create request: the answer names no request")
 	}
 	made, err := c.request(ctx, "requests/"+string(answer.Request.ID))
 	if err != nil {
-		return connectors.Ref{}, sent(err)
+		return connectors.Ref{}, connectors.Unconfirmed(err)
 	}
 	ref := c.ref(string(made.ID), string(made.Display))
 	if c.written(made) != key {

@@ -40,7 +40,7 @@ func (c *connector) Describe(ctx context.Context, _ connectors.Place) (connector
 func (c *connector) names(ctx context.Context, kind string) ([]string, error) {
 	all, err := parts[named](ctx, c, "read "+kind, kind, kind)
 	if err != nil {
-		return nil, unsent(err)
+		return nil, connectors.Unsent(err)
 	}
 	out := []string{}
 	for _, one := range all {

@@ -110,7 +110,7 @@ func (c *connector) Find(ctx context.Context, key string) ([]connectors.Ref, err
 		return nil
 	})
 	if err != nil {
-		return nil, unsent(err)
+		return nil, connectors.Unsent(err)
 	}
 	slices.SortStableFunc(hits, func(a, b request) int {
 		return cmp.Or(a.Created.Compare(b.Created.Time), byNumber(string(a.ID), string(b.ID)))

@@ -28,11 +28,11 @@ func (c *connector) history(ctx context.Context, at string, r request) ([]connec
 	status := ""
 	for _, one := range changes {
 		if one.ID == "" || one.Time.IsZero() {
-			return nil, temporarily("read history: an entry has no id or time")
+			return nil, connectors.Temporarily("read history: an entry has no id or time")
 		}
 		for n, d := range one.Diff {
 			if d.Field == "" {
-				return nil, temporarily("read history: a change names no field")
+				return nil, connectors.Temporarily("read history: a change names no field")
 			}
 			step := connectors.Step{
 				ID: fmt.Sprintf("%s/%d", one.ID, n), At: one.Time.Time, By: c.account(one.By), Field: stepField(d.Field), From: stepValue(d.Old), To: stepValue(d.New),
@@ -44,7 +44,7 @@ func (c *connector) history(ctx context.Context, at string, r request) ([]connec
 		}
 	}
 	if status != "" && !strings.EqualFold(status, r.Status.name()) {
-		return nil, temporarily("read history: it does not lead to the status the request has")
+		return nil, connectors.Temporarily("read history: it does not lead to the status the request has")
 	}
 	return out, nil
 }

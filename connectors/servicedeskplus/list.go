@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+
+	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
 // pageSize is the most the desk gives at once.
@@ -52,14 +54,14 @@ func (c *connector) list(ctx context.Context, l listing) (page, error) {
 	var out page
 	header, err := c.call(ctx, l.name, http.MethodGet, "requests", input{"list_info": info}, &out)
 	if err != nil {
-		return page{}, unsent(err)
+		return page{}, connectors.Unsent(err)
 	}
 	if out.Requests == nil {
-		return page{}, temporarily("%s: the answer is no list", l.name)
+		return page{}, connectors.Temporarily("%s: the answer is no list", l.name)
 	}
 	for _, r := range out.Requests {
 		if !requestID.MatchString(string(r.ID)) {
-			return page{}, temporarily("%s: a hit has no id", l.name)
+			return page{}, connectors.Temporarily("%s: a hit has no id", l.name)
 		}
 	}
 	out.header = header
@@ -84,7 +86,7 @@ func (c *connector) all(ctx context.Context, l listing, take func(request) error
 			return nil
 		}
 	}
-	return temporarily("%s: the list does not end", l.name)
+	return connectors.Temporarily("%s: the list does not end", l.name)
 }
 
 var errNoList = errors.New("the answer is no list")
@@ -100,12 +102,12 @@ func parts[T any](ctx context.Context, c *connector, name, path, key string) ([]
 		}
 		var some []T
 		if json.Unmarshal(answer[key], &some) != nil || some == nil {
-			return nil, temporarily("%s: %w", name, errNoList)
+			return nil, connectors.Temporarily("%s: %w", name, errNoList)
 		}
 		out = append(out, some...)
 		var info listInfo
 		if raw, ok := answer["list_info"]; ok && json.Unmarshal(raw, &info) != nil {
-			return nil, temporarily("%s: the answer does not say where it ends", name)
+			return nil, connectors.Temporarily("%s: the answer does not say where it ends", name)
 		}
 		if !info.More {
 			return out, nil
@@ -114,5 +116,5 @@ func parts[T any](ctx context.Context, c *connector, name, path, key string) ([]
 			break
 		}
 	}
-	return nil, temporarily("%s: the list does not end", name)
+	return nil, connectors.Temporarily("%s: the list does not end", name)
 }

@@ -70,7 +70,7 @@ func (c *connector) move(ctx context.Context, at string, m connectors.Move) erro
 	after := answer.Request
 	if after.Status.name() == "" {
 		if after, err = c.request(ctx, at); err != nil {
-			return sent(err)
+			return connectors.Unconfirmed(err)
 		}
 	}
 	if !strings.EqualFold(after.Status.name(), m.Status) {

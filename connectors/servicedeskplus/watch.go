@@ -75,7 +75,7 @@ func (c *connector) updated(ctx context.Context, start time.Time) ([]connectors.
 		last, sorted := from, true
 		for _, r := range p.Requests {
 			if r.Updated.IsZero() {
-				return nil, time.Time{}, temporarily("search updated requests: a hit has no time")
+				return nil, time.Time{}, connectors.Temporarily("search updated requests: a hit has no time")
 			}
 			sorted = sorted && !r.Updated.Before(last)
 			last = r.Updated.Time
@@ -96,7 +96,7 @@ func (c *connector) updated(ctx context.Context, start time.Time) ([]connectors.
 			index += len(p.Requests)
 		}
 	}
-	return nil, time.Time{}, temporarily("search updated requests: the list does not end")
+	return nil, time.Time{}, connectors.Temporarily("search updated requests: the list does not end")
 }
 
 // changed is a request as a change. What was decided is part of its id.

@@ -42,7 +42,7 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 		return err
 	}
 	if !recordID.MatchString(made[sysID]) {
-		fault := temporarily("attach file: the answer names no file")
+		fault := connectors.Temporarily("attach file: the answer names no file")
 		fault.Sent = true
 		return fault
 	}

@@ -150,7 +150,7 @@ func (c *connector) page(ctx context.Context, l listing, offset, limit int) (row
 		return nil, false, false, err
 	}
 	if rows == nil {
-		return nil, false, false, temporarily("%s: the answer is no list", l.name)
+		return nil, false, false, connectors.Temporarily("%s: the answer is no list", l.name)
 	}
 	total, err := strconv.Atoi(header.Get("X-Total-Count"))
 	switch counted := err == nil; {
@@ -175,7 +175,7 @@ func (c *connector) all(ctx context.Context, l listing) ([]record, error) {
 		}
 		for _, row := range rows {
 			if !recordID.MatchString(row[sysID]) {
-				return nil, temporarily("%s: a row has no sys_id", l.name)
+				return nil, connectors.Temporarily("%s: a row has no sys_id", l.name)
 			}
 			if !seen[row[sysID]] {
 				seen[row[sysID]] = true
@@ -186,7 +186,7 @@ func (c *connector) all(ctx context.Context, l listing) ([]record, error) {
 			return out, nil
 		}
 	}
-	return nil, temporarily("%s: the list does not end", l.name)
+	return nil, connectors.Temporarily("%s: the list does not end", l.name)
 }
 
 // get reads one record of a table.
@@ -196,7 +196,7 @@ func (c *connector) get(ctx context.Context, at place, fields ...string) (record
 		return nil, err
 	}
 	if out[sysID] != at.id {
-		return nil, temporarily("read %s: the answer is another record", at.table)
+		return nil, connectors.Temporarily("read %s: the answer is another record", at.table)
 	}
 	return out, nil
 }
@@ -209,7 +209,7 @@ func (c *connector) patch(ctx context.Context, name string, at place, fields map
 		return nil, err
 	}
 	if out[sysID] != at.id {
-		return nil, &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: fmt.Errorf("%s: the answer is another record", name)}
+		return nil, connectors.InDoubt("%s: the answer is another record", name)
 	}
 	return out, nil
 }
@@ -238,30 +238,7 @@ func (c *connector) ref(at place, number string) connectors.Ref {
 
 func unsentIf(reads bool, err error) error {
 	if reads {
-		return unsent(err)
+		return connectors.Unsent(err)
 	}
 	return err
-}
-
-// unsent marks the failure of a call that changes nothing.
-func unsent(err error) error {
-	if err == nil {
-		return nil
-	}
-	fault := *connectors.AsError(err)
-	fault.Sent = false
-	return &fault
-}
-
-// sent marks the failure of a read that follows a change.
-func sent(err error) error {
-	fault := *connectors.AsError(err)
-	fault.Sent = true
-	fault.Err = fmt.Errorf("the change was made but not confirmed: %w", fault.Err)
-	return &fault
-}
-
-// temporarily is the failure of a read whose answer cannot be used.
-func temporarily(format string, args ...any) *connectors.Error {
-	return &connectors.Error{Kind: connectors.Temporary, Err: fmt.Errorf(format, args...)}
 }

@@ -44,7 +44,7 @@ func (c *connector) Comment(ctx context.Context, ref connectors.Ref, n connector
 	}
 	there, err := c.noted(ctx, at, n.Key)
 	if err != nil {
-		return sent(err)
+		return connectors.Unconfirmed(err)
 	}
 	if !there {
 		return &connectors.Error{Kind: connectors.Permanent, Sent: true, Err: errors.New("comment: ServiceNow did not keep the note: the account must be able to write " + field)}

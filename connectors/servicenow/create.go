@@ -2,7 +2,6 @@ package servicenow
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -36,7 +35,7 @@ func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket)
 		return connectors.Ref{}, err
 	}
 	if !recordID.MatchString(made[sysID]) {
-		return connectors.Ref{}, &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: errors.New("create ticket: the answer names no record")}
+		return connectors.Ref{}, connectors.InDoubt("create ticket: the answer names no record")
 	}
 	by := connectors.Clean(made[number], 40)
 	switch {

@@ -74,7 +74,7 @@ func (c *connector) evidence(ctx context.Context, at place) (evidence, error) {
 			return e, err
 		}
 	}
-	return evidence{}, temporarily("read ticket: its history does not lead to the state it has; is something changed without being audited?")
+	return evidence{}, connectors.Temporarily("read ticket: its history does not lead to the state it has; is something changed without being audited?")
 }
 
 func (c *connector) read(ctx context.Context, at place) (e evidence, err error) {
@@ -82,7 +82,7 @@ func (c *connector) read(ctx context.Context, at place) (e evidence, err error) 
 		return e, err
 	}
 	if e.ticket.at(sysCreated).IsZero() || e.ticket[stateField] == "" {
-		return e, temporarily("read ticket: the answer has no state or no time; may the account see them?")
+		return e, connectors.Temporarily("read ticket: the answer has no state or no time; may the account see them?")
 	}
 	e.approvals, err = c.all(ctx, listing{
 		name: "read approvals", table: approvalTable, where: []condition{is("sysapproval", at.id)},

@@ -33,7 +33,7 @@ var lookedUp = map[string]string{
 func (c *connector) body(ctx context.Context, table string, t connectors.Ticket) (map[string]string, error) {
 	limit, err := c.limits(ctx, table)
 	if err != nil {
-		return nil, unsent(err)
+		return nil, connectors.Unsent(err)
 	}
 	out, err := c.fields(ctx, t.Fields, limit)
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *connector) body(ctx context.Context, table string, t connectors.Ticket)
 	if t.Priority != "" {
 		known, err := c.choicesOf(ctx, table, priority)
 		if err != nil {
-			return nil, unsent(err)
+			return nil, connectors.Unsent(err)
 		}
 		one, ok := chosen(known, t.Priority)
 		if !ok {
@@ -79,7 +79,7 @@ func (c *connector) fields(ctx context.Context, given map[string]any, limit func
 		}
 		if table := lookedUp[id]; table != "" && text != "" && !recordID.MatchString(text) {
 			if text, err = c.lookUp(ctx, table, text); err != nil {
-				return nil, fmt.Errorf("field %s: %w", name, unsent(err))
+				return nil, fmt.Errorf("field %s: %w", name, connectors.Unsent(err))
 			}
 		}
 		out[id] = cut(text, limit(id))

@@ -39,7 +39,7 @@ func (c *connector) audit(ctx context.Context, ids []string, further ...conditio
 				continue
 			}
 			if one.at.IsZero() || one.field == "" {
-				return nil, temporarily("read history: an entry has no field or time")
+				return nil, connectors.Temporarily("read history: an entry has no field or time")
 			}
 			out = append(out, one)
 		}

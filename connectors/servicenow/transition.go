@@ -22,7 +22,7 @@ func (c *connector) Transition(ctx context.Context, ref connectors.Ref, m connec
 	}
 	states, err := c.choicesOf(ctx, at.table, stateField)
 	if err != nil {
-		return unsent(err)
+		return connectors.Unsent(err)
 	}
 	to, ok := chosen(states, m.Status)
 	if !ok {
@@ -47,7 +47,7 @@ func (c *connector) move(ctx context.Context, at place, from string, to choice, 
 	wanted := connectors.Clean(to.label, 100)
 	limit, err := c.limits(ctx, at.table)
 	if err != nil {
-		return unsent(err)
+		return connectors.Unsent(err)
 	}
 	fields, err := c.fields(ctx, given, limit)
 	if err != nil {
@@ -64,7 +64,7 @@ func (c *connector) move(ctx context.Context, at place, from string, to choice, 
 	case from:
 		return connectors.Permanently("transition to %q: the ticket stays %q; the instance's rules or the account's roles keep it there", wanted, connectors.Clean(called(states, from), 100))
 	default:
-		fault := temporarily("transition to %q: the ticket was moved to %q meanwhile", wanted, connectors.Clean(called(states, after[stateField]), 100))
+		fault := connectors.Temporarily("transition to %q: the ticket was moved to %q meanwhile", wanted, connectors.Clean(called(states, after[stateField]), 100))
 		fault.Sent = true
 		return fault
 	}

@@ -66,7 +66,7 @@ func (c *connector) updated(ctx context.Context, table string, start, now time.T
 	for _, row := range rows {
 		at := row.at(sysUpdated)
 		if at.IsZero() {
-			return nil, temporarily("search updated tickets: a row has no time")
+			return nil, connectors.Temporarily("search updated tickets: a row has no time")
 		}
 		if here := (place{table, row[sysID]}); c.ours(row) && !at.Before(start) {
 			out = append(out, connectors.Change{Ref: c.ref(here, row[number]), ID: changeID(here.String(), row, now), At: at})
@@ -89,7 +89,7 @@ func (c *connector) answered(ctx context.Context, start, now time.Time) ([]conne
 	for _, row := range rows {
 		at := row.at(sysUpdated)
 		if at.IsZero() {
-			return nil, temporarily("search updated approvals: a row has no time")
+			return nil, connectors.Temporarily("search updated approvals: a row has no time")
 		}
 		here := place{row[ticket+"sys_class_name"], row["sysapproval"]}
 		if row[ticket+sysCreatedBy] != "" && c.ours(record{sysCreatedBy: row[ticket+sysCreatedBy]}) && !at.Before(start) &&

@@ -3,7 +3,6 @@ package slack
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -101,13 +100,6 @@ func (c *connector) refused(name string, answer connectors.Answer, said, needed 
 	return e
 }
 
-// unsent marks the failure of a call that changes nothing.
-func unsent(err error) error {
-	fault := *connectors.AsError(err)
-	fault.Sent = false
-	return &fault
-}
-
 // stamp is how Slack numbers the messages of a channel.
 var stamp = regexp.MustCompile(`^[0-9]{1,10}\.[0-9]{1,9}$`)
 
@@ -138,7 +130,7 @@ func (c *connector) post(ctx context.Context, name, method string, args map[stri
 		return connectors.Ref{}, err
 	}
 	if !channelID.MatchString(answer.Channel) || !stamp.MatchString(answer.TS) {
-		return connectors.Ref{}, &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: errors.New(name + ": the answer does not say where the message is")}
+		return connectors.Ref{}, connectors.InDoubt("%s: the answer does not say where the message is", name)
 	}
 	return c.ref(answer.Channel, answer.TS), nil
 }

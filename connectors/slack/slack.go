@@ -81,7 +81,7 @@ func (c *connector) Ping(ctx context.Context) error {
 	}
 	header, err := c.call(ctx, "sign in", http.MethodPost, "auth.test", map[string]any{}, &who)
 	if err != nil {
-		return unsent(err)
+		return connectors.Unsent(err)
 	}
 	var faults []string
 	if who.TeamID != c.conf.Team {
@@ -108,7 +108,7 @@ func (c *connector) Ping(ctx context.Context) error {
 // another workspace proves nothing: it is that workspace's to set.
 func (c *connector) Resolve(ctx context.Context, account string) (connectors.Account, error) {
 	if !userID.MatchString(account) {
-		return connectors.Account{}, &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf("read person: the id is none of Slack's: %w", connectors.ErrNotFound)}
+		return connectors.Account{}, connectors.Permanently("read person: the id is none of Slack's: %w", connectors.ErrNotFound)
 	}
 	var answer struct {
 		User struct {
@@ -125,14 +125,14 @@ func (c *connector) Resolve(ctx context.Context, account string) (connectors.Acc
 		} `json:"user"`
 	}
 	if _, err := c.call(ctx, "read person", http.MethodGet, "users.info?user="+url.QueryEscape(account), nil, &answer); err != nil {
-		return connectors.Account{}, unsent(err)
+		return connectors.Account{}, connectors.Unsent(err)
 	}
 	u := answer.User
 	if u.ID != account {
-		return connectors.Account{}, &connectors.Error{Kind: connectors.Temporary, Err: errors.New("read person: the answer is somebody else")}
+		return connectors.Account{}, connectors.Temporarily("read person: the answer is somebody else")
 	}
 	if u.Deleted {
-		return connectors.Account{}, &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf("read person: the account was deactivated: %w", connectors.ErrNotFound)}
+		return connectors.Account{}, connectors.Permanently("read person: the account was deactivated: %w", connectors.ErrNotFound)
 	}
 	who := connectors.Account{Person: connectors.Person{Account: u.ID, Name: connectors.Clean(u.Name, 200)}, Automation: u.IsBot || u.IsAppUser || u.ID == "USLACKBOT"}
 	if name := connectors.Clean(u.RealName, 200); name != "" {

@@ -142,7 +142,7 @@ func (c *connector) ticket(ctx context.Context, id string) (ticket, error) {
 		return ticket{}, connectors.Temporarily("read ticket: the answer is not the ticket")
 	}
 	if t.Status == deleted {
-		return ticket{}, &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf("read ticket: it was deleted: %w", connectors.ErrNotFound)}
+		return ticket{}, connectors.Permanently("read ticket: it was deleted: %w", connectors.ErrNotFound)
 	}
 	return t, nil
 }

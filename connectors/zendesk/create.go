@@ -87,7 +87,7 @@ func (c *connector) earlier(ctx context.Context, key string, cause error) (conne
 	case len(found) > 0:
 		return found[0], nil
 	default:
-		return connectors.Ref{}, &connectors.Error{Kind: connectors.Temporary, Sent: true, Err: fmt.Errorf("a ticket was made with this key and is not found yet: %w", cause)}
+		return connectors.Ref{}, connectors.InDoubt("a ticket was made with this key and is not found yet: %w", cause)
 	}
 }
 

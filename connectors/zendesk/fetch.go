@@ -3,7 +3,6 @@ package zendesk
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -31,7 +30,7 @@ func (c *connector) Fetch(ctx context.Context, ref connectors.Ref) (connectors.S
 		return connectors.Snapshot{}, err
 	}
 	if mergedAway(t, audits) {
-		return connectors.Snapshot{}, &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf("read ticket: it was merged into another: %w", connectors.ErrNotFound)}
+		return connectors.Snapshot{}, connectors.Permanently("read ticket: it was merged into another: %w", connectors.ErrNotFound)
 	}
 	requests, err := c.approvalRequests(ctx, id)
 	if err != nil {

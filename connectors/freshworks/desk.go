@@ -8,10 +8,8 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
-	"path"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/markdown"
@@ -173,20 +171,8 @@ func form(k Kind, name string, f connectors.File) (body []byte, kind string, err
 	return b.Bytes(), w.FormDataContentType(), err
 }
 
-// fileName is a name without path and without what would need an escape in a form.
-func fileName(name string) string {
-	name = path.Base(strings.ReplaceAll(markdown.Line(name, 150), `\`, "/"))
-	name = strings.Map(func(r rune) rune {
-		if strings.ContainsRune("\"'<>:|?*/%;", r) {
-			return '_'
-		}
-		return r
-	}, name)
-	if strings.Trim(name, "._ ") == "" {
-		return "file"
-	}
-	return name
-}
+// fileName is a name without what would need an escape in a form.
+func fileName(name string) string { return markdown.FileName(name, 150, "\"'<>:|?*/%;") }
 
 // Fetch reads a ticket with its notes. What the desks do not tell, who moved a ticket, is not in its history; what
 // people answered by notes is.

@@ -6,8 +6,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
-	"path"
-	"strings"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/markdown"
@@ -15,7 +13,7 @@ import (
 
 // Attach adds a file unless we attached one of the same name and size already.
 func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors.File) error {
-	name := fileName(f.Name)
+	name := markdown.FileName(line(f.Name, 200), 200, `"<>:|?*/`)
 	there, err := c.attached(ctx, ref, name, int64(len(f.Content)))
 	if err != nil || there {
 		return connectors.Unsent(err)
@@ -35,21 +33,6 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 	req.Header.Set("Content-Type", kind)
 	req.Header.Set("X-Atlassian-Token", "no-check") // the documented spelling, not go-jira's
 	return c.do("attach file", req, nil)
-}
-
-// fileName is a name without path and without what a header cannot hold.
-func fileName(name string) string {
-	name = path.Base(strings.ReplaceAll(line(name, 200), `\`, "/"))
-	name = strings.Map(func(r rune) rune {
-		if strings.ContainsRune(`"<>:|?*/`, r) {
-			return '_'
-		}
-		return r
-	}, name)
-	if strings.Trim(name, "._ ") == "" {
-		return "file"
-	}
-	return name
 }
 
 func form(name string, f connectors.File) (*bytes.Buffer, string, error) {

@@ -10,6 +10,7 @@
 package markdown
 
 import (
+	"path"
 	"strings"
 	"unicode/utf8"
 )
@@ -114,6 +115,22 @@ func Line(text string, limit int) string {
 // Lines returns text as a field of plain text keeps it: without blanks around it, cut to limit runes.
 func Lines(text string, limit int) string {
 	return cutText(strings.TrimSpace(Clean(text)), limit)
+}
+
+// FileName is a name of at most limit runes on one line, without a path, in which the signs in unfit are underscores; "file"
+// where nothing is left.
+func FileName(name string, limit int, unfit string) string {
+	name = path.Base(strings.ReplaceAll(Line(name, limit), `\`, "/"))
+	name = strings.Map(func(r rune) rune {
+		if strings.ContainsRune(unfit, r) {
+			return '_'
+		}
+		return r
+	}, name)
+	if strings.Trim(name, "._ ") == "" {
+		return "file"
+	}
+	return name
 }
 
 func cutText(text string, limit int) string {

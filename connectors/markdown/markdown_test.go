@@ -200,6 +200,17 @@ func TestLinesKeepsLinesAndCutsOnARune(t *testing.T) {
 	}
 }
 
+func TestFileName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"../a.txt": "a.txt", `C:\x\a"b.txt`: "a_b.txt", "": "file", "..": "file", "/": "file", "a\r\nX: y": "a X_ y", "äöüßäöüß.txt": "äöüßäöü…",
+	} {
+		if got := FileName(name, 8, `":/`); got != want {
+			t.Errorf("%q is %q, want %q", name, got, want)
+		}
+	}
+}
+
 // adfFaults checks a document against the part of Atlassian's schema we use:
 // https://unpkg.com/@atlaskit/adf-schema/dist/json-schema/v1/full.json
 func adfFaults(doc Node) []string {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/markdown"
@@ -19,7 +17,7 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 	if err != nil {
 		return err
 	}
-	name := fileName(f.Name)
+	name := markdown.FileName(f.Name, 150, `"'<>:|?*/%`)
 	there, err := c.attached(ctx, id, name, int64(len(f.Content)))
 	if err != nil || there {
 		return err
@@ -52,21 +50,6 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 		return connectors.Permanently("attach file: Redmine did not keep the file; the account may lack the permission edit_issues")
 	}
 	return nil
-}
-
-// fileName is a name without path and without what Redmine would replace.
-func fileName(name string) string {
-	name = path.Base(strings.ReplaceAll(markdown.Line(name, 150), `\`, "/"))
-	name = strings.Map(func(r rune) rune {
-		if strings.ContainsRune("\"'<>:|?*/%", r) {
-			return '_'
-		}
-		return r
-	}, name)
-	if strings.Trim(name, "._ ") == "" {
-		return "file"
-	}
-	return name
 }
 
 func (c *connector) attached(ctx context.Context, id, name string, size int64) (bool, error) {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"mime"
 	"net/http"
-	"path/filepath"
 	"strings"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -22,7 +21,7 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 	if len(f.Content) == 0 {
 		return connectors.Permanently("attach file: Request Tracker takes no empty file")
 	}
-	name, size := fileName(f.Name), int64(len(f.Content))
+	name, size := markdown.FileName(f.Name, 150, `"<>:|?*/;`), int64(len(f.Content))
 	there, err := c.attached(ctx, id, name, size)
 	if err != nil || there {
 		return err
@@ -52,21 +51,6 @@ func fileType(given string) string {
 		return "application/octet-stream"
 	}
 	return kind
-}
-
-// fileName is a name without path and without what a header cannot hold.
-func fileName(name string) string {
-	name = filepath.Base(strings.ReplaceAll(markdown.Line(name, 150), `\`, "/"))
-	name = strings.Map(func(r rune) rune {
-		if strings.ContainsRune(`"<>:|?*/;`, r) {
-			return '_'
-		}
-		return r
-	}, name)
-	if strings.Trim(name, "._ ") == "" {
-		return "file"
-	}
-	return name
 }
 
 func (c *connector) attached(ctx context.Context, id, name string, size int64) (bool, error) {

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"mime/multipart"
 	"net/http"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/markdown"
@@ -24,7 +22,7 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 	if err != nil {
 		return err
 	}
-	name := fileName(f.Name)
+	name := markdown.FileName(f.Name, 150, `"'<>:|?*/%`)
 	if slices.ContainsFunc(r.Attachments, func(a attachment) bool { return a.Name == name && int64(a.Size) == int64(len(f.Content)) }) {
 		return nil
 	}
@@ -56,19 +54,4 @@ func form(name string, content []byte) (body []byte, kind string, err error) {
 		return nil, "", fmt.Errorf("end form: %w", err)
 	}
 	return b.Bytes(), w.FormDataContentType(), nil
-}
-
-// fileName is a name without path and without what systems give a meaning.
-func fileName(name string) string {
-	name = filepath.Base(strings.ReplaceAll(markdown.Line(name, 150), `\`, "/"))
-	name = strings.Map(func(r rune) rune {
-		if strings.ContainsRune("\"'<>:|?*/%", r) {
-			return '_'
-		}
-		return r
-	}, name)
-	if strings.Trim(name, "._ ") == "" {
-		return "file"
-	}
-	return name
 }

@@ -5,9 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/markdown"
@@ -22,7 +20,7 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 	if len(f.Content) == 0 {
 		return connectors.Permanently("attach file: the file is empty")
 	}
-	name := fileName(f.Name)
+	name := markdown.FileName(f.Name, 100, `"'<>:|?*/%&`)
 	files, err := c.files(ctx, at)
 	if err != nil {
 		return err
@@ -47,21 +45,6 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 		return fault
 	}
 	return nil
-}
-
-// fileName is a name without path and without what file systems and pages trip over.
-func fileName(name string) string {
-	name = path.Base(strings.ReplaceAll(markdown.Line(name, 100), `\`, "/"))
-	name = strings.Map(func(r rune) rune {
-		if strings.ContainsRune("\"'<>:|?*/%&", r) {
-			return '_'
-		}
-		return r
-	}, name)
-	if strings.Trim(name, "._ ") == "" {
-		return "file"
-	}
-	return name
 }
 
 // files are the attachments of a ticket, oldest first.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 
@@ -35,7 +34,7 @@ func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors
 	if err != nil {
 		return err
 	}
-	name := fileName(f.Name)
+	name := markdown.FileName(f.Name, 150, `"'<>:|?*/%{}`)
 	for _, e := range comments(audits) {
 		for _, a := range e.Attachments {
 			if e.Author == me.ID && a.Name == name && a.Size == int64(len(f.Content)) {
@@ -65,19 +64,4 @@ func mediaType(kind string) string {
 		return ""
 	}
 	return kind
-}
-
-// fileName is a name without path and without signs that mean something elsewhere.
-func fileName(name string) string {
-	name = path.Base(strings.ReplaceAll(markdown.Line(name, 150), `\`, "/"))
-	name = strings.Map(func(r rune) rune {
-		if strings.ContainsRune("\"'<>:|?*/%{}", r) {
-			return '_'
-		}
-		return r
-	}, name)
-	if strings.Trim(name, "._ ") == "" {
-		return "file"
-	}
-	return name
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -187,7 +188,8 @@ func (s *source) index(node ast.Node, field string) {
 	}
 }
 
-func compiledSchema() (*jsonschema.Schema, error) {
+// compiledSchema is the same for every file, and compiling it takes longer than reading one.
+var compiledSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	var doc any
 	if err := json.Unmarshal(schemaText, &doc); err != nil {
 		return nil, fmt.Errorf("read schema: %w", err)
@@ -197,7 +199,7 @@ func compiledSchema() (*jsonschema.Schema, error) {
 		return nil, fmt.Errorf("read schema: %w", err)
 	}
 	return c.Compile("preset.schema.json")
-}
+})
 
 // schema notes what breaks the schema, at the innermost places.
 func (s *source) schema(err error) {

@@ -237,15 +237,20 @@ func (s *sink) call(ctx context.Context, in map[string]any) (connectors.Call, er
 		}
 		call.Header.Set(one[0], one[1])
 	}
+	call.URL = withQuery(call.URL, query)
+	s.prove(&call)
+	return call, nil
+}
+
+// prove puts the mark of the credential into the header or the query, where it belongs there.
+func (s *sink) prove(call *connectors.Call) {
 	mark, _ := s.marks[s.auth.Secret].(string)
 	switch s.auth.Kind {
 	case "header":
 		call.Header.Set(s.auth.Header, s.auth.Scheme+mark)
 	case "query":
-		query = append(query, [2]string{s.auth.Param, mark})
+		call.URL = withQuery(call.URL, [][2]string{{s.auth.Param, mark}})
 	}
-	call.URL = withQuery(call.URL, query)
-	return call, nil
 }
 
 func withQuery(address string, query [][2]string) string {

@@ -9,6 +9,7 @@
 package preset
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -122,17 +123,8 @@ func (s *sink) Ping(ctx context.Context) error {
 
 // aside is another call to the same server, with the same credentials in its headers or query.
 func (s *sink) aside(method, path string, query [][2]string) connectors.Call {
-	call := connectors.Call{Method: method, URL: withQuery(s.origin+path, query), Header: http.Header{}}
-	mark, _ := s.marks[s.auth.Secret].(string)
-	switch s.auth.Kind {
-	case "header":
-		call.Header.Set(s.auth.Header, s.auth.Scheme+mark)
-	case "query":
-		call.URL = withQuery(call.URL, [][2]string{{s.auth.Param, mark}})
-	}
-	if call.Method == "" {
-		call.Method = http.MethodGet
-	}
+	call := connectors.Call{Method: cmp.Or(method, http.MethodGet), URL: withQuery(s.origin+path, query), Header: http.Header{}}
+	s.prove(&call)
 	return call
 }
 

@@ -34,8 +34,8 @@ func (c *Config) open(s *sink) {
 	if len(c.faults) > 0 {
 		return
 	}
-	s.confirms = holdsFor(c.preset.confirm, s)
-	packing, err := c.preset.packing.Fill(context.Background(), map[string]any{"params": s.params}, asItIs)
+	s.confirms = c.preset.confirm != nil && s.holds(c.preset.confirm.when)
+	packing, err := c.preset.packing.Fill(context.Background(), s.names(nil), asItIs)
 	if err != nil || !slices.Contains([]string{"", "none", "gzip"}, packing) {
 		c.faults = append(c.faults, errors.New("settings: the compression is neither none nor gzip"))
 	}
@@ -73,21 +73,15 @@ func newMark() string {
 	return "mark-" + hex.EncodeToString(b[:])
 }
 
-func holdsFor(c *confirmPlan, s *sink) bool {
-	return c != nil && (c.when == nil || s.holds(c.when))
-}
-
-// holds tells whether a condition over params is true.
+// holds tells whether a condition over params is true; none always is.
 func (s *sink) holds(when *mapping.Setting) bool {
-	v, err := when.Eval(context.Background(), map[string]any{"params": s.params})
-	is, ok := v.(bool)
-	return err == nil && ok && is
+	return when == nil || isTrue(context.Background(), when, s.names(nil))
 }
 
 // pick returns the first way whose condition holds.
 func (c *Config) pick(s *sink) (authPlan, bool) {
 	for _, plan := range c.preset.auth {
-		if plan.when != nil && !s.holds(plan.when) {
+		if !s.holds(plan.when) {
 			continue
 		}
 		if plan.Secret != "" && c.secrets[plan.Secret].IsZero() {
@@ -103,7 +97,7 @@ func (c *Config) pick(s *sink) (authPlan, bool) {
 // way is for what is no mere text in a place; that is done by marks.
 func (c *Config) way(s *sink, a authPlan) connectors.Auth {
 	text := func(name string) string {
-		value, err := a.texts[name].Fill(context.Background(), map[string]any{"params": s.params}, asItIs)
+		value, err := a.texts[name].Fill(context.Background(), s.names(nil), asItIs)
 		if err != nil {
 			c.faults = append(c.faults, fmt.Errorf("settings: %w", err))
 		}

@@ -7,14 +7,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/markdown"
 )
 
 // piece is what is sent of a record, or a part of it where the record was split.
@@ -143,17 +144,14 @@ func (s *sink) record(ctx context.Context, r *connectors.Record, in map[string]a
 	return item, nil
 }
 
-var escapers = map[string]*strings.Replacer{
-	"slack": strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;"),
-	"html":  strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;"),
-}
+var escapers = map[string]func(string) string{"slack": markdown.EscapeMrkdwn, "html": html.EscapeString}
 
 // escaped makes harmless the texts below keys.
-func escaped(v any, by *strings.Replacer, keys []string, here bool) any {
+func escaped(v any, by func(string) string, keys []string, here bool) any {
 	switch v := v.(type) {
 	case string:
 		if here {
-			return by.Replace(v)
+			return by(v)
 		}
 	case []any:
 		out := make([]any, len(v))

@@ -1,6 +1,7 @@
 package preset
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,9 +151,7 @@ func (s *source) secretNames(d *Document) mapping.Names {
 func join(lists ...mapping.Names) mapping.Names {
 	all := mapping.Names{}
 	for _, one := range lists {
-		for name, shape := range one {
-			all[name] = shape
-		}
+		maps.Copy(all, one)
 	}
 	return all
 }
@@ -282,11 +281,4 @@ func (s *source) confirm(p *Preset, own mapping.Names) {
 	}
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -289,9 +290,7 @@ func percent(text string) string {
 // with returns in and one value more.
 func with(in map[string]any, name string, value any) map[string]any {
 	out := make(map[string]any, len(in)+1)
-	for key, v := range in {
-		out[key] = v
-	}
+	maps.Copy(out, in)
 	out[name] = value
 	return out
 }

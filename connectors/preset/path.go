@@ -2,6 +2,8 @@ package preset
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -76,9 +78,7 @@ func (p jsonPath) put(v, value any) (out any, ok bool) {
 			return v, false
 		}
 		copied := make(map[string]any, len(object)+1)
-		for name, one := range object {
-			copied[name] = one
-		}
+		maps.Copy(copied, object)
 		if copied[key], ok = p[1:].put(object[key], value); !ok {
 			return v, false
 		}
@@ -88,7 +88,7 @@ func (p jsonPath) put(v, value any) (out any, ok bool) {
 		if !isList || key >= len(list) {
 			return v, false
 		}
-		copied := append([]any(nil), list...)
+		copied := slices.Clone(list)
 		if copied[key], ok = p[1:].put(list[key], value); !ok {
 			return v, false
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"unicode/utf8"
 
@@ -52,9 +53,7 @@ func content(r *connectors.Record) ([]byte, error) {
 		record = r.Event
 	}
 	with := make(map[string]any, len(record)+1)
-	for key, value := range record {
-		with[key] = value
-	}
+	maps.Copy(with, record)
 	with["event_id"] = r.EventID
 	body, err := connectors.PlainJSON(with)
 	if err != nil {

@@ -81,12 +81,12 @@ func (s *source) preset(d *Document) *Preset {
 		p.params[one.Name] = one
 		s.param("params["+strconv.Itoa(i)+"]", one)
 	}
-	own, record := s.names(d)
+	own, record := expressionNames(d)
 	request := join(own, mapping.Names{"group": {Type: "any"}})
 	if d.Body.Framing == "single" {
 		request = join(record, mapping.Names{"item": {Type: "any"}, "group": {Type: "any"}})
 	}
-	p.url = s.text("request.url", d.Request.URL, join(request, s.secretNames(d)))
+	p.url = s.text("request.url", d.Request.URL, join(request, secretNames(d)))
 	p.query = s.textsOf("request.query", d.Request.Query, request)
 	p.headers = s.textsOf("request.headers", d.Request.Headers, request)
 	p.packing = s.text("request.compression", d.Request.Compression, own)
@@ -121,8 +121,8 @@ func (s *source) param(field string, p Param) {
 	}
 }
 
-// names are what expressions may use: those that only need the connection, and those that need a record besides.
-func (s *source) names(d *Document) (own, record mapping.Names) {
+// expressionNames are what expressions may use: those that only need the connection, and those that need a record besides.
+func expressionNames(d *Document) (own, record mapping.Names) {
 	params := map[string]mapping.Shape{}
 	for _, p := range d.Params {
 		kind := map[string]string{"int": "number", "bool": "bool", "secret": "bool", "enum": "any"}[p.Type]
@@ -138,7 +138,7 @@ func (s *source) names(d *Document) (own, record mapping.Names) {
 	})
 }
 
-func (s *source) secretNames(d *Document) mapping.Names {
+func secretNames(d *Document) mapping.Names {
 	secrets := map[string]mapping.Shape{}
 	for _, p := range d.Params {
 		if p.Type == "secret" {

@@ -233,7 +233,7 @@ func (c *Config) item(s *sink) {
 		c.fault("record", "is a mapping")
 		return
 	}
-	_, names := (&source{}).names(&c.preset.doc)
+	_, names := expressionNames(&c.preset.doc)
 	compiled, err := mapping.CompileSetting("record", c.record, names)
 	var found mapping.Errors
 	if errors.As(err, &found) {

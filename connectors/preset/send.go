@@ -144,10 +144,15 @@ func (b *batch) each(list []piece, result connectors.Result) {
 // exchange sends one request and returns its answer, whatever its status. Without an answer it fails.
 func (s *sink) exchange(ctx context.Context, list []piece) (*reply, error) {
 	call, _, err := s.request(ctx, list)
-	if err == nil {
-		err = s.pace.take(s.env.Now())
-	}
 	if err != nil {
+		return nil, err
+	}
+	return s.paced(ctx, call)
+}
+
+// paced is do for a call that counts towards the rate the vendor takes.
+func (s *sink) paced(ctx context.Context, call connectors.Call) (*reply, error) {
+	if err := s.pace.take(s.env.Now()); err != nil {
 		return nil, err
 	}
 	return s.do(ctx, call)

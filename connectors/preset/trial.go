@@ -43,10 +43,7 @@ func (s *sink) Try(ctx context.Context, r connectors.Record) (connectors.Trial, 
 		t.Header.Set("Webhook-Timestamp", "[of the call]")
 		t.Header.Set("Webhook-Signature", secretText)
 	}
-	answer, err := (*reply)(nil), s.pace.take(s.env.Now())
-	if err == nil {
-		answer, err = s.do(ctx, call)
-	}
+	answer, err := s.paced(ctx, call)
 	if err != nil {
 		t.Meaning = s.veiled(err.Error())
 		return t, nil

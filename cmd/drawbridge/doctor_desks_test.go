@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -179,13 +178,6 @@ func itself(names ...string) map[string]string {
 		all[name] = name
 	}
 	return all
-}
-
-func served(t *testing.T, h http.Handler) string {
-	t.Helper()
-	server := httptest.NewServer(h)
-	t.Cleanup(server.Close)
-	return server.URL
 }
 
 func serviceDeskPlusWithout(c *check, edition string) func(*testing.T, string) *strings.Replacer {

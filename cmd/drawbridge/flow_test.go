@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
@@ -36,12 +35,10 @@ func startFlow(t *testing.T, c *check) (*flow, desk) {
 	page, err := os.ReadFile("../../docs/asking.md")
 	must(t, err)
 	f := &flow{Standin: presetstandin.New("signed-webhook", flowKey), t: t, address: c.urls.bridge + "/in/flow"}
-	server := httptest.NewServer(f)
-	t.Cleanup(server.Close)
 	whsec := func(key string) string { return value("whsec_" + base64.StdEncoding.EncodeToString([]byte(key))) }
 	return f, desk{
 		name: "flow", documents: documentsIn(t, "docs/asking.md", string(page)), hooked: true, approved: "approved", denied: "denied",
-		settings: strings.NewReplacer("https://flows.example.com/ask", server.URL+"/drawbridge", "{env: DRAWBRIDGE_SECRET_FLOW}", whsec(flowKey),
+		settings: strings.NewReplacer("https://flows.example.com/ask", served(t, f)+"/drawbridge", "{env: DRAWBRIDGE_SECRET_FLOW}", whsec(flowKey),
 			"{env: DRAWBRIDGE_SECRET_FLOW_ANSWERS}", whsec(flowAnswers)),
 		accounts: func(login string) string { return "u-" + login },
 		move: func(_ testing.TB, who, key, outcome string) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -17,12 +16,11 @@ func freshDesk(t *testing.T, c *check, o freshdeskstandin.Options) (*freshdeskst
 		o.Accounts = freshAccounts(freshdeskstandin.Accounts())
 	}
 	site := freshdeskstandin.New(o)
-	listen := httptest.NewServer(site)
-	t.Cleanup(listen.Close)
+	address := served(t, site)
 	site.Forward(c.urls.bridge+"/in/freshdesk", "X-Drawbridge-Secret", freshSecret)
 	return site, desk{
 		name: "freshdesk", hooked: true, flush: site.Hooks.Flush, approved: "Approved", denied: "Declined",
-		settings: strings.NewReplacer("https://example.freshdesk.com", listen.URL,
+		settings: strings.NewReplacer("https://example.freshdesk.com", address,
 			"{env: DRAWBRIDGE_SECRET_FRESHDESK_KEY}", value(freshdeskstandin.Key), "{env: DRAWBRIDGE_SECRET_FRESHDESK_NOTICES}", value(freshSecret),
 			"key_field:", "index_lag: 1s\n  key_field:",
 			"denied: { status: Closed }", `denied: { status: Closed, fields: { cf_closing_reason: "denied" } }`,

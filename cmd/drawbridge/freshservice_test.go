@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -19,13 +18,12 @@ func freshService(t *testing.T, c *check, o freshservicestandin.Options, further
 		o.Accounts = freshAccounts(freshservicestandin.Accounts())
 	}
 	site := freshservicestandin.New(o)
-	listen := httptest.NewServer(site)
-	t.Cleanup(listen.Close)
+	address := served(t, site)
 	site.Forward(c.urls.bridge+"/in/freshservice", "X-Drawbridge-Secret", freshSecret)
 	return site, desk{
 		name: "freshservice", hooked: true, flush: site.Hooks.Flush,
 		settings: strings.NewReplacer(append([]string{
-			"https://example.freshservice.com", listen.URL, `"21000000008"`, fmt.Sprintf("\"%d\"\n  index_lag: 1s", freshservicestandin.Bridge),
+			"https://example.freshservice.com", address, `"21000000008"`, fmt.Sprintf("\"%d\"\n  index_lag: 1s", freshservicestandin.Bridge),
 			"{env: DRAWBRIDGE_SECRET_FRESHSERVICE_KEY}", value(freshservicestandin.Key), "{env: DRAWBRIDGE_SECRET_FRESHSERVICE_NOTICES}", value(freshSecret),
 		}, further...)...),
 		accounts: func(login string) string { return fmt.Sprint(freshPeople[login]) },

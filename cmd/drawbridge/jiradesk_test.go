@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,12 +38,11 @@ func jiraDocuments(t *testing.T) (connection, rule string, ways []string) {
 func jiraAt(t *testing.T, o jirastandin.Options) (*jirastandin.Server, *strings.Replacer) {
 	t.Helper()
 	server := jirastandin.New(o)
-	listen := httptest.NewServer(server)
-	t.Cleanup(listen.Close)
-	user, tokens := "bridge@example.test", listen.URL+jiraTokens
+	address := served(t, server)
+	user, tokens := "bridge@example.test", address+jiraTokens
 	return server, strings.NewReplacer(
-		"site_url: https://example.atlassian.net", "site_url: "+listen.URL, "https://example.atlassian.net", listen.URL,
-		"https://api.atlassian.com/ex/jira/CLOUD-ID", listen.URL+"/ex/jira/"+jirastandin.CloudID, "https://jira.example.com/context", listen.URL,
+		"site_url: https://example.atlassian.net", "site_url: "+address, "https://example.atlassian.net", address,
+		"https://api.atlassian.com/ex/jira/CLOUD-ID", address+"/ex/jira/"+jirastandin.CloudID, "https://jira.example.com/context", address,
 		"drawbridge@example.com", user, "{env: DRAWBRIDGE_SECRET_JIRA_TOKEN}", value("token"), "{env: DRAWBRIDGE_SECRET_JIRA_WEBHOOK}", value(jiraWebhook),
 		"{env: DRAWBRIDGE_SECRET_JIRA_CLIENT}", value(jiraClient), "{env: DRAWBRIDGE_SECRET_JIRA_REFRESH}", value("consented"),
 		"{client_id: ID", "{token_url: "+tokens+", client_id: drawbridge", "      client_id: ID", "      token_url: "+tokens+"\n      client_id: drawbridge",

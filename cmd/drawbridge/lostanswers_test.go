@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
@@ -165,7 +164,5 @@ func (f *cutter) front(t *testing.T, desk string) string {
 			return nil
 		},
 	}
-	server := httptest.NewServer(proxy)
-	t.Cleanup(server.Close)
-	return server.URL
+	return served(t, proxy)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"regexp"
 	"testing"
 
@@ -21,9 +20,7 @@ decision: {policy: endpoint-approvers}
 func (p *postroom) askBy(name, settings, fields string) *presetstandin.Standin {
 	p.t.Helper()
 	stand := presetstandin.New(name, "topsecret-key-of-24-bytes")
-	server := httptest.NewServer(stand)
-	p.t.Cleanup(server.Close)
-	p.apply(p.t, fmt.Sprintf("kind: Connection\nname: %[1]s\nconnector: %[1]s\nsettings: {address: %[2]q, %[3]s}\noutbound: {allow_hosts: [127.0.0.1]}\ndelivery: {first: 100ms}\n", name, server.URL, settings),
+	p.apply(p.t, fmt.Sprintf("kind: Connection\nname: %[1]s\nconnector: %[1]s\nsettings: {address: %[2]q, %[3]s}\noutbound: {allow_hosts: [127.0.0.1]}\ndelivery: {first: 100ms}\n", name, served(p.t, stand), settings),
 		fmt.Sprintf(askingRule, name, fields))
 	return stand
 }

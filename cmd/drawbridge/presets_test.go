@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -86,8 +85,6 @@ func TestRecordsReachTheirSinks(t *testing.T) {
 	sinks := map[string]*presetstandin.Standin{}
 	for _, name := range []string{"logzio", "logz-two", "pagerduty-events"} {
 		stand := presetstandin.New(strings.Replace(name, "z-two", "zio", 1), "topsecret-key")
-		server := httptest.NewServer(stand)
-		t.Cleanup(server.Close)
 		secret := map[bool]string{true: "routing_key", false: "token"}[name == "pagerduty-events"]
 		record := map[bool]string{true: ", record: { message: \"${event.reason}\" }", false: ""}[name == "logzio"]
 		p.write("docs/"+name+".yaml", fmt.Sprintf(`kind: Connection
@@ -101,7 +98,7 @@ name: to-%[1]s
 on: epm
 when: event.kind == "access.requested"
 send: { at: %[1]s%[4]s }
-`, name, server.URL, secret, record))
+`, name, served(t, stand), secret, record))
 		sinks[name] = stand
 	}
 	p.env = append(p.env, "DRAWBRIDGE_PRESETS=presets")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -32,8 +31,7 @@ func serviceDeskPlus(t *testing.T, c *check, o sdp.Options, further ...string) (
 	o.ClientSecret, o.RefreshToken, o.AuthToken = "client-secret-of-the-desk", "refresh-token-of-the-desk", "key-of-the-desk"
 	o.Templates = map[string]sdp.Template{"Access request": {}, "Default Request": {}}
 	server := sdp.New(o)
-	listen := httptest.NewServer(server)
-	t.Cleanup(listen.Close)
+	address := served(t, server)
 	server.SetHook(c.urls.bridge+"/in/servicedeskplus", sdpSecret)
 	cloud := `  edition: cloud
   base_url: https://sdpondemand.manageengine.eu/app/itdesk
@@ -44,13 +42,13 @@ func serviceDeskPlus(t *testing.T, c *check, o sdp.Options, further ...string) (
       refresh_token: {env: DRAWBRIDGE_SECRET_SDP_REFRESH}
       data_center: eu
 `
-	here := strings.NewReplacer("https://sdpondemand.manageengine.eu", listen.URL, "{env: DRAWBRIDGE_SECRET_SDP_CLIENT}", value(o.ClientSecret),
-		"{env: DRAWBRIDGE_SECRET_SDP_REFRESH}", value(o.RefreshToken), "data_center: eu", "accounts_url: "+listen.URL).Replace(cloud)
+	here := strings.NewReplacer("https://sdpondemand.manageengine.eu", address, "{env: DRAWBRIDGE_SECRET_SDP_CLIENT}", value(o.ClientSecret),
+		"{env: DRAWBRIDGE_SECRET_SDP_REFRESH}", value(o.RefreshToken), "data_center: eu", "accounts_url: "+address).Replace(cloud)
 	verify, onPremises := "{header: {values: [{env: DRAWBRIDGE_SECRET_SDP_NOTICES}]}}", o.Edition == sdp.OnPrem
 	verifyHere := "{header: {values: [" + value(sdpSecret) + "]}}"
 	forged := "X-Drawbridge-Token: " + sdpSecret + "x"
 	if onPremises {
-		here = "  edition: onprem\n  base_url: " + listen.URL + "\n  auth: {authtoken: " + value(o.AuthToken) + "}\n"
+		here = "  edition: onprem\n  base_url: " + address + "\n  auth: {authtoken: " + value(o.AuthToken) + "}\n"
 		verifyHere = "{hmac: {secrets: [" + value(sdpSecret) + "]}}"
 		forged = "X-Drawbridge-Signature: sha256=" + strings.Repeat("0", 64)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -25,9 +24,7 @@ func serviceNow(t *testing.T, c *check) (*servicenowstandin.Server, string) {
 		},
 		HookURL: c.urls.bridge + "/in/servicenow", HookSecret: "a secret that both sides know well",
 	})
-	listen := httptest.NewServer(server)
-	t.Cleanup(listen.Close)
-	return server, listen.URL
+	return server, served(t, server)
 }
 
 // serviceNowUser is the User ID of who acts.

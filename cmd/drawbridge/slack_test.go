@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -32,11 +31,10 @@ func slack(t *testing.T, c *check, now ...func() time.Time) (*slackstandin.Serve
 		o.People = append(o.People, p)
 	}
 	server := slackstandin.New(o)
-	listen := httptest.NewServer(server)
-	t.Cleanup(listen.Close)
+	address := served(t, server)
 	return server, desk{
 		name: "slack", documents: chat(t, "Slack"), hooked: true, approved: "approve", denied: "deny",
-		settings: strings.NewReplacer("team: T0EXAMPLE", "team: T0CORP\n  app: A0BRIDGE\n  base_url: "+listen.URL, "C0EXAMPLE", "C0SEC",
+		settings: strings.NewReplacer("team: T0EXAMPLE", "team: T0CORP\n  app: A0BRIDGE\n  base_url: "+address, "C0EXAMPLE", "C0SEC",
 			"{env: DRAWBRIDGE_SECRET_SLACK_TOKEN}", value(slackToken), "{env: DRAWBRIDGE_SECRET_SLACK_SIGNING}", value(slackSigning)),
 		accounts: func(login string) string { return slackPeople[login].ID },
 		move: func(t testing.TB, who, id, status string) {

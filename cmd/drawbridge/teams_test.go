@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -16,17 +15,16 @@ func TestTeamsDecidesByACard(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var cards []string
-	channel := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	channel := served(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text, _ := io.ReadAll(r.Body)
 		mu.Lock()
 		defer mu.Unlock()
 		cards = append(cards, string(text))
 		w.WriteHeader(http.StatusAccepted)
 	}))
-	t.Cleanup(channel.Close)
 	p := openPostroom(t)
 	docs := chat(t, "Teams")
-	docs[0] = strings.Replace(docs[0], "{env: DRAWBRIDGE_SECRET_TEAMS_URL}", value(channel.URL+"/invoke?sig=secret"), 1) + "outbound: {allow_hosts: [127.0.0.1]}\ndelivery: {first: 100ms}\n"
+	docs[0] = strings.Replace(docs[0], "{env: DRAWBRIDGE_SECRET_TEAMS_URL}", value(channel+"/invoke?sig=secret"), 1) + "outbound: {allow_hosts: [127.0.0.1]}\ndelivery: {first: 100ms}\n"
 	p.apply(t, docs...)
 	posted := func(words string) (found string) {
 		t.Helper()

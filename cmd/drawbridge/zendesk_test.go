@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -36,12 +35,11 @@ func zendesk(t *testing.T, o zendeskstandin.Options, further ...string) (*zendes
 		{ID: 108, Name: "Kim or Max", Mail: "kim@corp.example", Role: "agent"},
 	}
 	server := zendeskstandin.New(o)
-	listen := httptest.NewServer(server)
-	t.Cleanup(listen.Close)
+	address := served(t, server)
 	return server, desk{
 		name: "zendesk", approved: "Approved", denied: "Declined", flush: server.Hooks.Flush,
 		settings: strings.NewReplacer(append([]string{
-			"https://example.zendesk.com", listen.URL, "{env: DRAWBRIDGE_SECRET_ZENDESK_CLIENT}", value(zendeskClient),
+			"https://example.zendesk.com", address, "{env: DRAWBRIDGE_SECRET_ZENDESK_CLIENT}", value(zendeskClient),
 			"{env: DRAWBRIDGE_SECRET_ZENDESK_WEBHOOK}", value(zendeskWebhook), "groups:", "index_lag: 1s\n  export_every: 10s\n  groups:",
 		}, further...)...),
 		accounts: func(login string) string { return fmt.Sprint(zendeskPeople[login]) },

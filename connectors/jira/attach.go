@@ -13,7 +13,7 @@ import (
 
 // Attach adds a file unless we attached one of the same name and size already.
 func (c *connector) Attach(ctx context.Context, ref connectors.Ref, f connectors.File) error {
-	name := markdown.FileName(line(f.Name, 200), 200, `"<>:|?*/`)
+	name := line(markdown.FileName(f.Name, 200, `"<>:|?*/`), 200)
 	there, err := c.attached(ctx, ref, name, int64(len(f.Content)))
 	if err != nil || there {
 		return connectors.Unsent(err)

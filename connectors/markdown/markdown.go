@@ -120,7 +120,7 @@ func Lines(text string, limit int) string {
 // FileName is a name of at most limit runes on one line, without a path, in which the signs in unfit are underscores; "file"
 // where nothing is left.
 func FileName(name string, limit int, unfit string) string {
-	name = path.Base(strings.ReplaceAll(Line(name, limit), `\`, "/"))
+	name = Line(path.Base(strings.ReplaceAll(name, `\`, "/")), limit)
 	name = strings.Map(func(r rune) rune {
 		if strings.ContainsRune(unfit, r) {
 			return '_'

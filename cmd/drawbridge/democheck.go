@@ -292,7 +292,7 @@ func (c *check) pass(length time.Duration) error {
 
 // eventually waits until f is content; the error is f's last.
 func eventually(ctx context.Context, f func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
 		err := f()

@@ -177,7 +177,7 @@ func (s *serving) stop() {
 		if err != nil {
 			s.Errorf("serve ended with %v\n%s", err, s.log)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		s.Fatalf("serve does not end\n%s", s.log)
 	}
 }

@@ -27,7 +27,7 @@ func Door(t testing.TB, desk string, change func(*http.Request)) http.Handler {
 // Eventually waits until f is content: desks run their scripts after they answered.
 func Eventually(t testing.TB, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if f() {
 			return
 		}

@@ -192,6 +192,9 @@ func (g *Gateway) examine(ctx context.Context, r *Report, v ConnectionView, call
 	if call && unrevealed == 0 && c != nil && c.connector != nil {
 		g.examineCall(ctx, r, about, c)
 	}
+	if c != nil && c.answersByLink() {
+		g.examineLinks(ctx, r, about, c)
+	}
 	if c != nil && c.verifier != nil {
 		if err := g.examineDoor(ctx, r, c, call); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/gateway/signin"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
 
@@ -21,6 +22,7 @@ type Options struct {
 	Log     *slog.Logger
 	Now     func() time.Time  // nil: the clock
 	BaseURL string            // where people and vendors reach us
+	SignIn  *signin.Provider  // where people sign in who answer by a link; nil where they cannot
 	Holder  string            // names this replica among others; empty: drawn at random
 	Step    func(name string) // called at marked steps of the two flows, for fault injection; nil in production
 	Poll    time.Duration     // how often loops look for work without being woken; default 1s
@@ -35,6 +37,7 @@ type Gateway struct {
 	holder  string
 	poll    time.Duration
 	baseURL string // empty: not known
+	signIn  *signin.Provider
 	step    func(string)
 	current atomic.Pointer[catalogue]
 	door    *door
@@ -66,7 +69,7 @@ func New(ctx context.Context, o Options) (*Gateway, error) {
 		o.Step = func(string) {}
 	}
 	g := &Gateway{
-		store: o.Store, log: o.Log, now: o.Now, holder: o.Holder, poll: o.Poll, baseURL: o.BaseURL, step: o.Step,
+		store: o.Store, log: o.Log, now: o.Now, holder: o.Holder, poll: o.Poll, baseURL: o.BaseURL, signIn: o.SignIn, step: o.Step,
 		door:    newDoor(o.Store, o.Now),
 		working: map[string]context.CancelFunc{},
 	}

@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"context"
 	"encoding/base64"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -86,4 +89,29 @@ func lowerASCII(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// examineLinks tells why nobody can answer by the links a connection sends, where a rule has it ask for decisions.
+func (g *Gateway) examineLinks(ctx context.Context, r *Report, about string, c *connection) {
+	asks := func(one *rule) bool {
+		create := one.Rule().Create
+		return create != nil && create.At == c.doc.Name && one.Rule().Decision != nil
+	}
+	if !slices.ContainsFunc(slices.Concat(slices.Collect(maps.Values(g.catalogue().rules))...), asks) {
+		return
+	}
+	switch {
+	case g.baseURL == "":
+		r.add(about, Look, "nobody can answer what it asks: it sends no links without --base-url")
+	case len(g.opener.vault.Keys) == 0:
+		r.add(about, Look, "nobody can answer what it asks: it sends no links without a key file")
+	case g.signIn == nil:
+		r.add(about, Look, "nobody can answer what it asks: its links only show the tickets without an identity provider, --oidc-issuer")
+	default:
+		if err := g.signIn.Ping(ctx); err != nil {
+			r.add(about, Bad, "nobody can sign in to answer what it asks: %v", err)
+			return
+		}
+		r.add(about, Fine, "people can sign in to answer what it asks")
+	}
 }

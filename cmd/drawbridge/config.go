@@ -42,11 +42,16 @@ type databaseSettings struct {
 // serverSettings are what only a server needs.
 type serverSettings struct {
 	Listen       string         `env:"DRAWBRIDGE_LISTEN" default:"127.0.0.1:8480" help:"Address to listen on."`
-	BaseURL      string         `env:"DRAWBRIDGE_BASE_URL" placeholder:"URL" help:"How people and vendors reach this server."`
 	TLSCert      string         `env:"DRAWBRIDGE_TLS_CERT" placeholder:"FILE" help:"PEM certificate chain; read again when it changes."`
 	TLSKey       string         `env:"DRAWBRIDGE_TLS_KEY" placeholder:"FILE" help:"PEM private key."`
 	ClientCA     string         `env:"DRAWBRIDGE_CLIENT_CA" placeholder:"FILE" help:"PEM authorities of client certificates; read again when it changes."`
 	TrustedProxy []netip.Prefix `env:"DRAWBRIDGE_TRUSTED_PROXY" placeholder:"CIDR" help:"Networks of proxies whose X-Forwarded-For and client certificates are believed."`
+	peopleSettings
+}
+
+// peopleSettings say where people reach the server, and where they sign in.
+type peopleSettings struct {
+	BaseURL string `env:"DRAWBRIDGE_BASE_URL" placeholder:"URL" help:"How people and vendors reach this server."`
 
 	OIDCIssuer       string `name:"oidc-issuer" env:"DRAWBRIDGE_OIDC_ISSUER" placeholder:"URL" help:"Identity provider where people sign in who answer by a link."`
 	OIDCClientID     string `name:"oidc-client-id" env:"DRAWBRIDGE_OIDC_CLIENT_ID" placeholder:"ID" help:"This server's client there; its redirect address is the base URL followed by /auth/callback."`
@@ -55,7 +60,7 @@ type serverSettings struct {
 }
 
 // signIn is where people sign in; nil where no identity provider is set up.
-func (s serverSettings) signIn(db *store.Store, vault *connectors.Vault) (*signin.Provider, error) {
+func (s peopleSettings) signIn(db *store.Store, vault *connectors.Vault) (*signin.Provider, error) {
 	if s.OIDCIssuer == "" {
 		if s.OIDCClientID != "" || s.OIDCClientSecret != "" || s.OIDCAnyMail {
 			return nil, errors.New("--oidc-issuer is missing, but other settings of an identity provider are there")

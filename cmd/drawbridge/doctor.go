@@ -12,6 +12,7 @@ import (
 
 type doctorCommand struct {
 	databaseSettings
+	peopleSettings
 	Connection string `arg:"" optional:"" help:"Look at this connection only."`
 	Format     string `default:"text" enum:"text,json" help:"text or json."`
 }
@@ -32,7 +33,11 @@ func (c *doctorCommand) Run(s *surroundings) error {
 	if err != nil {
 		return err
 	}
-	g, err := gateway.New(s.ctx, gateway.Options{Store: db, Vendors: vendors, Vault: vault, Log: log})
+	people, err := c.signIn(db, vault)
+	if err != nil {
+		return err
+	}
+	g, err := gateway.New(s.ctx, gateway.Options{Store: db, Vendors: vendors, Vault: vault, Log: log, BaseURL: c.BaseURL, SignIn: people})
 	if err != nil {
 		return err
 	}

@@ -96,12 +96,12 @@ func (b *bridge) open(ctx context.Context) (fresh string, err error) {
 	if o.Vendors == nil {
 		o.Vendors = builtin.Vendors()
 	}
-	o.Store, o.Vault, o.Log, o.BaseURL = b.store, b.vault, b.log, b.settings.BaseURL
-	if b.gateway, err = gateway.New(ctx, o); err != nil {
-		return "", err
-	}
 	people, err := b.settings.signIn(b.store, b.vault)
 	if err != nil {
+		return "", err
+	}
+	o.Store, o.Vault, o.Log, o.BaseURL, o.SignIn = b.store, b.vault, b.log, b.settings.BaseURL, people
+	if b.gateway, err = gateway.New(ctx, o); err != nil {
 		return "", err
 	}
 	b.handler = api.New(api.Options{Gateway: b.gateway, Store: b.store, Page: console.Page(), Token: hash, Log: b.log, Proxies: b.settings.TrustedProxy, Version: version, SignIn: people})

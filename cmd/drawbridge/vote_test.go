@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/netip"
@@ -12,11 +13,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/drawbridge-itsm/drawbridge/connectors/builtin"
 	"github.com/drawbridge-itsm/drawbridge/connectors/mail/mailstandin"
+	"github.com/drawbridge-itsm/drawbridge/gateway"
 	"github.com/drawbridge-itsm/drawbridge/gateway/signin"
 	"github.com/drawbridge-itsm/drawbridge/gateway/signin/oidctest"
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
@@ -44,7 +48,7 @@ func openPostroom(t *testing.T, change ...func(*worldOptions)) *postroom {
 	issuer := oidctest.New(t, "")
 	p := &postroom{t: t, mail: server, issuer: issuer}
 	p.check = start(t, storetest.SQLite, append([]func(*worldOptions){func(o *worldOptions) {
-		o.Settings = serverSettings{OIDCIssuer: issuer.URL, OIDCClientID: oidctest.ClientID, OIDCClientSecret: oidctest.Secret, TrustedProxy: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+		o.Settings = serverSettings{peopleSettings: peopleSettings{OIDCIssuer: issuer.URL, OIDCClientID: oidctest.ClientID, OIDCClientSecret: oidctest.Secret}, TrustedProxy: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	}}, change...)...)
 	issuer.Redirect = p.urls.bridge + signin.CallbackPath
 	ca := filepath.Join(t.TempDir(), "ca.pem")
@@ -321,6 +325,37 @@ func TestWithoutAnIdentityProviderALinkOnlyShowsTheTickets(t *testing.T) {
 	b.post(link, url.Values{"outcome": {"approved"}, "form": {signin.Form("", pathOf(t, link))}}).says(t, http.StatusForbidden, "sign in")
 	b.get(p.urls.bridge+"/auth/sign-in").says(t, http.StatusNotFound, "")
 	p.silent(id)
+}
+
+func TestDoctorTellsWhyNobodyCanAnswerByALink(t *testing.T) {
+	t.Parallel()
+	p := openPostroom(t)
+	vendors := builtin.Vendors()
+	open := func(change func(s *peopleSettings)) *gateway.Gateway {
+		s := p.bridge.settings.peopleSettings
+		change(&s)
+		people, err := s.signIn(p.store, p.bridge.vault)
+		must(t, err)
+		g, err := gateway.New(t.Context(), gateway.Options{Store: p.store, Vault: p.bridge.vault, Log: slog.New(slog.DiscardHandler), Vendors: vendors, BaseURL: s.BaseURL, SignIn: people})
+		must(t, err)
+		return g
+	}
+	for want, change := range map[string]func(s *peopleSettings){
+		"fine: people can sign in":                                                    func(*peopleSettings) {},
+		"look: nobody can answer what it asks: its links only show":                   func(s *peopleSettings) { *s = peopleSettings{BaseURL: s.BaseURL} },
+		"look: nobody can answer what it asks: it sends no links":                     func(s *peopleSettings) { *s = peopleSettings{} },
+		"bad: nobody can sign in to answer what it asks: ask the identity provider: ": func(s *peopleSettings) { s.OIDCIssuer += "/elsewhere" },
+	} {
+		report, err := open(change).Doctor(t.Context(), "mail")
+		must(t, err)
+		var said []string
+		for _, f := range report.Findings {
+			said = append(said, string(f.Level)+": "+f.Text)
+		}
+		if !slices.ContainsFunc(said, func(one string) bool { return strings.HasPrefix(one, want) }) {
+			t.Errorf("doctor says %q, want %q", said, want)
+		}
+	}
 }
 
 func mustText(t testing.TB, v any) string {

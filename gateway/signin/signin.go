@@ -111,6 +111,15 @@ func New(o Options) (*Provider, error) {
 	return &Provider{Options: o, client: client.HTTP()}, nil
 }
 
+// Ping asks whether the provider is there. The error is for who runs the server.
+func (p *Provider) Ping(ctx context.Context) error {
+	_, err := p.known(ctx)
+	if refused, ok := errors.AsType[*Refused](err); ok {
+		return refused.Cause
+	}
+	return err
+}
+
 // Secure tells whether cookies are for https only.
 func (p *Provider) Secure() bool { return strings.HasPrefix(p.BaseURL, "https:") }
 

@@ -158,6 +158,7 @@ func (d deskAndSink) Ping(context.Context) error                        { return
 // rig is a gateway on a database of its own, with its HTTP edge.
 type rig struct {
 	store   *store.Store
+	vault   *connectors.Vault
 	gateway *gateway.Gateway
 	desk    *instant
 	sink    *takesAll
@@ -177,14 +178,14 @@ func durable(b *testing.B, engine string) string {
 
 func newRig(b testing.TB, dsn string, documents ...string) *rig {
 	b.Helper()
-	r := &rig{desk: &instant{}, sink: &takesAll{}, store: storetest.Open(b, dsn, store.Options{})}
+	r := &rig{desk: &instant{}, sink: &takesAll{}, store: storetest.Open(b, dsn, store.Options{}),
+		vault: &connectors.Vault{Keys: map[string][]byte{"bench": bytes.Repeat([]byte("k"), 32)}, Current: "bench", Getenv: os.Getenv}}
 	vendors := map[string]func() connectors.Config{"epm": epm.New, "instant": func() connectors.Config { return r.desk }, "takes-all": func() connectors.Config { return r.sink },
 		"both": func() connectors.Config { return deskAndSink{r.desk, r.sink} }}
 	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	var err error
 	r.gateway, err = gateway.New(b.Context(), gateway.Options{
-		Store: r.store, Vendors: vendors, Log: log,
-		Vault: &connectors.Vault{Keys: map[string][]byte{"bench": bytes.Repeat([]byte("k"), 32)}, Current: "bench", Getenv: os.Getenv},
+		Store: r.store, Vault: r.vault, Vendors: vendors, Log: log,
 	})
 	if err != nil {
 		b.Fatal(err)

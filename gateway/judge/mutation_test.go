@@ -72,7 +72,7 @@ func tryAll(t *testing.T, mutants []mutant, known *sync.Map) {
 
 // equivalent are mutants that no test can tell from the original, with the reason.
 var equivalent = map[string]string{
-	"before: < → <=": "a step of a history begins one claim at most",
+	"editedAround: < → <=": "nothing stands before the first step of a history",
 }
 
 // mutant is one change to one file.

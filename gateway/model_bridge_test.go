@@ -181,7 +181,7 @@ func (b *bridge) start(r int, connection string) {
 	if held && w.unwell() {
 		b.must(w.ping(ctx, conn, now))
 	}
-	if !held || w.unwell() || w.quietFor(now) > 0 {
+	if !held || w.shut() || w.quietFor(now) > 0 {
 		return
 	}
 	changes, err := b.shard.store.DueChanges(ctx, connection, now, changeBatch)
@@ -202,9 +202,12 @@ func (b *bridge) start(r int, connection string) {
 	}
 	var claimed []store.Delivery
 	b.must(b.shard.store.InTx(ctx, func(tx *store.Tx) (err error) {
-		claimed, err = tx.Claim(ctx, w.lease, now, now.Add(conn.claimTTL()), 64)
+		claimed, err = tx.Claim(ctx, w.lease, now, now.Add(conn.claimTTL()), w.allowed(64))
 		return err
 	}))
+	if len(claimed) == 0 {
+		b.must(w.acquit(ctx, now))
+	}
 	for _, d := range claimed {
 		b.checkLane(d)
 		b.begin(&coroutine{replica: rep, claimed: d, began: b.w.now}, func() { w.deliver(ctx, conn, d) })

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -46,14 +47,24 @@ type sending struct {
 	failed   int       // times in a row that the sink failed as a whole
 	width    int       // most records of the next batch
 	more     bool      // the last batch was full
+
+	// A sink that refuses us as a whole may do so for what is in one record, as a filter on the way to it does.
+	alone  int            // records in a row for which it refused us, each sent by itself
+	last   string         // the last of them
+	blamed map[string]int // how often it took another right after refusing us for a record
 }
+
+const (
+	enoughAlone = 2 // records in a row, each by itself, for which a sink refuses us before the connection is unwell
+	enoughBlame = 2 // times that it takes another right after refusing us for one, before that one is given up on
+)
 
 // turn tells how many records the next batch may have; 0 while there can be none, or not before some time.
 func (s *sending) turn(conn *connection, now time.Time) (width int, wait time.Duration) {
 	most, _ := connectors.Batch(conn.connector)
 	most = max(most, 1)
 	if s.of != conn { // published anew: what was learned is of another
-		s.of, s.until, s.failed, s.width = conn, time.Time{}, 0, most
+		*s = sending{of: conn, underWay: s.underWay, open: s.open, more: s.more, width: most}
 	}
 	if s.underWay || s.open >= unrecorded {
 		return 0, 0
@@ -81,9 +92,50 @@ func (s *sending) learn(retry Retry, err error, now time.Time, jitter float64) {
 	}
 	e := connectors.AsError(err)
 	if e.Kind != connectors.Temporary {
-		return // the connection as a whole waits
+		return // sort sees to a refusal, and the connection as a whole waits where quiet is wanted
 	}
 	s.failed++
 	s.until = now.Add(max(retry.pause(s.failed, jitter), e.RetryAfter))
 	s.width = max(s.width/2, 1)
+}
+
+// taken notes which records a sink took.
+func (s *sending) taken(ids []string) {
+	if len(ids) == 0 {
+		return
+	}
+	if s.last != "" && !slices.Contains(ids, s.last) {
+		if s.blamed == nil {
+			s.blamed = map[string]int{}
+		}
+		s.blamed[s.last]++
+	}
+	for _, id := range ids {
+		delete(s.blamed, id)
+	}
+	s.alone, s.last = 0, ""
+}
+
+// sort finds out why a sink refused us, when it was handed so many records. Of several, one by itself will show. One that
+// was refused again and again while another was taken is given up on; else it waits behind the others, so that the next
+// by itself is not the same.
+func (s *sending) sort(retry Retry, refused []*result, records int, now time.Time) {
+	s.width = 1
+	if records > 1 {
+		for _, r := range refused {
+			r.next.unwell = false
+		}
+		return
+	}
+	r := refused[0]
+	id := r.delivery.ID
+	if s.blamed[id] >= enoughBlame {
+		delete(s.blamed, id)
+		r.err = connectors.Permanently("the sink takes others and refuses us for this record: %w", r.err)
+		r.next = retry.after(r.delivery, r.err, now, 0)
+		return
+	}
+	s.last = id
+	s.alone++
+	r.next.due, r.next.unwell = now, s.alone >= enoughAlone
 }

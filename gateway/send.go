@@ -22,6 +22,11 @@ func (w *worker) send(ctx context.Context, conn *connection, version int64) (pau
 	width, wait := w.sends.turn(conn, now)
 	more := w.sends.more
 	w.mu.Unlock()
+	if width > 0 {
+		if width = w.allowed(width); width == 0 {
+			return w.g.poll, nil // woken when what is under way has ended
+		}
+	}
 	if width == 0 {
 		if wait > 0 {
 			return min(wait, w.g.poll), nil
@@ -128,6 +133,8 @@ func (w *worker) callSink(ctx context.Context, conn *connection, ds []store.Deli
 	answers, whole := w.trySink(ctx, conn, records)
 	w.g.step("deliver.after_call")
 	ended, jitter := w.g.now(), jitter()
+	var taken []string
+	var refused []*result
 	for i := range results {
 		r := &results[i]
 		r.ended = ended
@@ -135,6 +142,7 @@ func (w *worker) callSink(ctx context.Context, conn *connection, ds []store.Deli
 		switch {
 		case r.err != nil: // it was not sent
 			r.next = conn.retry.afterRecord(r.delivery, r.err, ended, jitter)
+			continue
 		case whole != nil:
 			r.err = whole
 			r.next = conn.retry.afterBatch(r.delivery, whole, len(records), ended, jitter)
@@ -143,9 +151,19 @@ func (w *worker) callSink(ctx context.Context, conn *connection, ds []store.Deli
 			answers = answers[1:]
 			r.next = conn.retry.afterRecord(r.delivery, r.err, ended, jitter)
 		}
+		if r.err == nil {
+			taken = append(taken, r.delivery.ID)
+		}
+		if r.next.unwell {
+			refused = append(refused, r)
+		}
 	}
 	w.mu.Lock()
 	w.sends.learn(conn.retry, whole, ended, jitter)
+	w.sends.taken(taken)
+	if len(refused) > 0 {
+		w.sends.sort(conn.retry, refused, len(records), ended)
+	}
 	w.mu.Unlock()
 	w.storing.Add(1)
 	n, err := overall(results)

@@ -234,7 +234,9 @@ func TestSinkPausesAsItAsks(t *testing.T) {
 			sink := &scriptedSink{most: 10, send: func([]connectors.Record) ([]connectors.Result, error) { return nil, test.err }}
 			r := newSinkRig(t, storetest.SQLite, 2, sink)
 			r.accept("", "1", "2")
-			r.round()
+			for range 3 { // together, and each by itself
+				r.round()
+			}
 			if r.w.unwell() != test.unwell {
 				t.Errorf("the connection is unwell: %v", r.w.unwell())
 			}

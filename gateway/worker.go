@@ -38,6 +38,7 @@ type worker struct {
 	faults int        // consecutive
 	quiet  time.Time  // the vendor asked for quiet until then
 	health store.Health
+	trial  bool // it is unwell, and one delivery shows whether it still is
 	sends  sending
 
 	nextSubscribe time.Time
@@ -208,7 +209,7 @@ func (w *worker) takeOver(ctx context.Context, conn *connection, lease store.Lea
 		return fmt.Errorf("take back deliveries: %w", err)
 	}
 	w.mu.Lock()
-	w.health = health
+	w.health, w.trial = health, false
 	w.mu.Unlock()
 	return nil
 }
@@ -234,7 +235,7 @@ func (w *worker) round(ctx context.Context, conn *connection, version int64) (bu
 		if err := w.ping(ctx, conn, now); err != nil {
 			return false, w.g.poll, err
 		}
-		if w.unwell() {
+		if w.shut() {
 			return false, w.g.poll, nil
 		}
 	}
@@ -265,6 +266,9 @@ func (w *worker) round(ctx context.Context, conn *connection, version int64) (bu
 	if claimed > 0 || reread > 0 {
 		return w.free(conn) > 0, w.g.poll, nil
 	}
+	if err := w.acquit(ctx, now); err != nil {
+		return false, w.g.poll, err
+	}
 	due, waiting, err := w.g.store.NextDue(ctx, w.name)
 	if err != nil {
 		return false, w.g.poll, err
@@ -282,7 +286,7 @@ const unrecorded = 3
 
 func (w *worker) free(conn *connection) int {
 	places := conn.doc.Delivery.Concurrency
-	return min(places-int(w.running.Load()), unrecorded*places-int(w.open.Load()))
+	return w.allowed(min(places-int(w.running.Load()), unrecorded*places-int(w.open.Load())))
 }
 
 // claim takes as many lane heads as there are free places and starts them.
@@ -347,71 +351,3 @@ func (w *worker) wake() {
 
 // claimTTL is longer than any delivery may take: a create's fate is settled before its claim ends.
 func (c *connection) claimTTL() time.Duration { return 2 * c.doc.Delivery.Timeout }
-
-func (w *worker) unwell() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.health.State == healthUnwell
-}
-
-func (w *worker) quietFor(now time.Time) time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.quiet.Sub(now)
-}
-
-// ping asks an unwell connection whether it works again, with growing pauses. An admin who publishes the connection
-// anew has reset its health in the store, which counts at once.
-func (w *worker) ping(ctx context.Context, conn *connection, now time.Time) error {
-	if w.storing.Load() > 0 {
-		return nil // what stands in the store is older than what we know
-	}
-	stored, err := w.g.store.Healths(ctx)
-	if err != nil {
-		return err
-	}
-	w.mu.Lock()
-	for _, h := range stored {
-		if h.Connection == w.name {
-			w.health = h
-		}
-	}
-	h := w.health
-	w.mu.Unlock()
-	if h.State != healthUnwell || now.Before(h.NextPing) {
-		return nil
-	}
-	pingCtx, cancel := context.WithTimeout(ctx, conn.doc.Delivery.Timeout)
-	defer cancel()
-	if err := conn.connector.Ping(pingCtx); err != nil {
-		h.Pings++
-		h.NextPing = now.Add(conn.retry.ping(h.Pings))
-		h.Reason = err.Error()
-		w.log.Warn("connection is still unwell", "error", err, "next_try", h.NextPing)
-	} else {
-		h = store.Health{Connection: w.name, State: healthWell, Since: now}
-		w.log.Info("connection works again")
-	}
-	w.mu.Lock()
-	w.health, w.faults = h, 0
-	w.mu.Unlock()
-	return w.g.store.InTx(ctx, func(tx *store.Tx) error { return tx.SetHealth(ctx, h) })
-}
-
-// learn takes from one try what it says of the connection, and returns the health to store if that changed.
-func (w *worker) learn(conn *connection, n next, err error, now time.Time) (store.Health, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.quiet = later(w.quiet, n.waitUntil)
-	if !countsAgainst(err) {
-		w.faults = 0
-	} else {
-		w.faults++
-	}
-	if (!n.unwell && w.faults < breakAfter) || w.health.State == healthUnwell {
-		return store.Health{}, false
-	}
-	w.health = store.Health{Connection: w.name, State: healthUnwell, Reason: err.Error(), Since: now, NextPing: now.Add(conn.retry.ping(0))}
-	w.log.Error("connection is unwell; its deliveries wait until it works again", "error", err)
-	return w.health, true
-}

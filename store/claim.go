@@ -143,7 +143,7 @@ func (t *Tx) write(ctx context.Context, done []Finished, which string) ([]string
 // the others behind those given.
 func (t *Tx) finished(ctx context.Context, done []Finished, kept, fenced []string) ([]string, error) {
 	var attempts []Attempt
-	var left []string
+	var left, stay []string
 	for _, f := range done {
 		if !slices.Contains(kept, f.Delivery.ID) {
 			fenced = append(fenced, f.Delivery.ID)
@@ -152,11 +152,18 @@ func (t *Tx) finished(ctx context.Context, done []Finished, kept, fenced []strin
 		a := f.Finish.Attempt
 		a.DeliveryID, a.N = f.Delivery.ID, f.Delivery.Attempts
 		attempts = append(attempts, a)
-		if f.Finish.State != Pending && f.Delivery.CaseID != "" {
+		switch {
+		case f.Delivery.CaseID == "":
+		case f.Finish.State == Pending:
+			stay = append(stay, f.Delivery.ID)
+		default:
 			left = append(left, f.Delivery.ID)
 		}
 	}
 	if err := t.addAttempts(ctx, attempts); err != nil {
+		return nil, err
+	}
+	if err := t.stepBack(ctx, stay); err != nil {
 		return nil, err
 	}
 	return fenced, t.free(ctx, left)
@@ -166,6 +173,16 @@ func (t *Tx) finished(ctx context.Context, done []Finished, kept, fenced []strin
 // these deliveries are in doubt, until lag after the end of their claim. They are due now, but records for a sink keep
 // their place; a lost attempt is recorded for each.
 func (t *Tx) TakeBack(ctx context.Context, connection string, epoch int64, now time.Time, lag time.Duration) ([]Delivery, error) {
+	cases, err := all(ctx, t.Queries, single[string], `SELECT case_id FROM deliveries
+			WHERE connection = $1 AND state = 'running' AND epoch < $2 AND case_id IS NOT NULL
+		UNION SELECT d.case_id FROM sending AS s JOIN deliveries AS d ON d.id = s.record_id
+			WHERE s.sink = $1 AND s.epoch < $2 AND d.case_id IS NOT NULL`, connection, epoch)
+	if err == nil {
+		err = t.lockCases(ctx, cases)
+	}
+	if err != nil {
+		return nil, wrap("take deliveries back", err)
+	}
 	ds, err := all(ctx, t.Queries, (*Delivery).fields, `UPDATE deliveries SET state = 'pending', in_doubt = 1, may_sent = 1,
 			due = $1, updated_at = $1, doubt_until = claimed_until + $2
 		WHERE connection = $3 AND state = 'running' AND epoch < $4
@@ -180,12 +197,19 @@ func (t *Tx) TakeBack(ctx context.Context, connection string, epoch int64, now t
 	}
 	slices.SortFunc(ds, func(a, b Delivery) int { return cmp.Compare(a.ID, b.ID) })
 	var lost []Attempt
+	var stay []string
 	for _, d := range ds {
+		if d.CaseID != "" {
+			stay = append(stay, d.ID)
+		}
 		lost = append(lost, Attempt{DeliveryID: d.ID, N: d.Attempts, EndedAt: now, Outcome: AttemptLost,
 			Error: "its holder ended before it wrote how this attempt went"})
 	}
 	if len(ds) > 0 {
 		t.Wake(WakeDeliver(connection))
+	}
+	if err := t.stepBack(ctx, stay); err != nil {
+		return nil, err
 	}
 	return ds, t.addAttempts(ctx, lost)
 }

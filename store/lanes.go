@@ -73,6 +73,24 @@ func (t *Tx) free(ctx context.Context, ids []string) error {
 	return nil
 }
 
+// stepBack lets rows that are to be tried again go behind those of their lanes that come before them: a dead one, which
+// they had passed, may have been replayed while they ran. Their cases are locked.
+func (t *Tx) stepBack(ctx context.Context, ids []string) error {
+	for part := range parts(ids) {
+		back, err := all(ctx, t.Queries, single[string], `UPDATE deliveries SET ready = 0
+			WHERE id IN `+list(1, len(part))+` AND ready = 1 AND state = 'pending' AND EXISTS (SELECT 1 FROM deliveries AS n
+				WHERE n.case_id = deliveries.case_id AND n.lane = deliveries.lane AND n.seq < deliveries.seq AND `+inTheWay+`)
+			RETURNING id`, anys(part)...)
+		if err != nil {
+			return wrap("step back in lanes", err)
+		}
+		if err := t.free(ctx, back); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Undoubt forgets that the last attempt may have acted: somebody has looked.
 func (t *Tx) Undoubt(ctx context.Context, id string) error {
 	return wrap("end doubt of delivery", t.change(ctx, ErrNotFound, `UPDATE deliveries SET in_doubt = 0 WHERE id = $1`, id))

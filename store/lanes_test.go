@@ -369,3 +369,34 @@ func TestLaneWithAReplayedHeadWaitsForWhatRuns(t *testing.T) {
 		same(t, "after it", ready(t, s, ds), []bool{true, false, false, false})
 	})
 }
+
+func TestLaneWithAReplayedHeadGoesOnWithItAfterAFailure(t *testing.T) {
+	t.Parallel()
+	storetest.Engines(t, func(t *testing.T, engine string) {
+		s := storetest.New(t, engine)
+		for name, end := range map[string]func(l store.Lease, d store.Delivery){
+			"it is to be tried again": func(_ store.Lease, d store.Delivery) { finish(t, s, d, store.Pending) },
+			"it is taken back": func(l store.Lease, _ store.Delivery) {
+				in(t, s, func(tx *store.Tx) error {
+					_, err := tx.TakeBack(t.Context(), "jira", l.Epoch+1, start, 0)
+					return err
+				})
+			},
+		} {
+			l := lease(t, s, "jira", "me")
+			ds := lane(t, s, name, false, 3)
+			finish(t, s, claim(t, s, l, start, 10)[0], store.Dead)
+			second := claim(t, s, l, start, 10)
+			if err := replay(s, t, ds[0].ID); err != nil {
+				t.Fatal(err)
+			}
+			end(l, second[0])
+			same(t, name, ready(t, s, ds), []bool{true, false, false})
+			for _, d := range ds {
+				if err := cancel(s, t, d.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}

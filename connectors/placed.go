@@ -3,6 +3,7 @@ package connectors
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,7 +20,7 @@ import (
 type Placed struct {
 	Secrets map[string]Secret      // by mark: letters, digits and dashes
 	Whole   string                 // mark of the credential that is the URL in whole; the call's URL is WholeURL(Whole)
-	Finish  func(u *url.URL) error // has the last word on the URL, and may refuse it; nil: any
+	Finish  func(u *url.URL) error // has the last word on the URL, and may refuse it: for every call, where it does not say otherwise by an *Error; nil: any
 }
 
 // WholeURL stands for the URL that the credential with this mark is. Query parameters are added to those it has.
@@ -95,6 +96,9 @@ func (p Placed) finished(given *url.URL, values map[string]string) (*url.URL, er
 	u.Path, u.RawPath, u.RawQuery = plainPath, path, query
 	if p.Finish != nil {
 		if err := p.Finish(&u); err != nil {
+			if _, ok := errors.AsType[*Error](err); ok {
+				return nil, err
+			}
 			return nil, &Error{Kind: Unwell, Err: err}
 		}
 	}

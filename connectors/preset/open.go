@@ -137,7 +137,7 @@ func (s *sink) finish(u *url.URL) error {
 		return nil
 	}
 	if s.origin != "" && !s.whole && u.Scheme+"://"+u.Host != s.origin {
-		return errors.New("a record would send the call to another host")
+		return connectors.Permanently("a record would send the call to another host")
 	}
 	if u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !connectors.Loopback(u.Hostname())) {
 		return errors.New("the URL has to start with https:// and holds no user")

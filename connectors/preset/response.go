@@ -120,7 +120,7 @@ func (p *Preset) judge(r *reply, now time.Time) (verdict, error) {
 	}
 	switch {
 	case slices.Contains(p.doc.Response.DisableOn, r.status):
-		return failed, p.fault(r, connectors.Unwell, "the vendor says that this address is no longer in use; set the connection up anew", now)
+		return failed, p.disabled(r, now)
 	case some(p.success), some(p.alreadyDone):
 		return taken, nil
 	case p.partial != nil && p.partial.holds(r):
@@ -139,11 +139,28 @@ func (p *Preset) judge(r *reply, now time.Time) (verdict, error) {
 		return refused, p.fault(r, connectors.Permanent, "the vendor refused it", now)
 	case r.err == nil:
 		return failed, p.fault(r, connectors.Temporary, "the answer is none that means success", now)
+	case r.status == http.StatusGone:
+		return failed, p.disabled(r, now)
+	case slices.Contains(everyCall, r.status):
+		return failed, p.fault(r, connectors.Unwell, "", now)
 	case r.err.Kind == connectors.Permanent:
 		return refused, p.fault(r, connectors.Permanent, "", now)
 	default:
 		return failed, p.fault(r, r.err.Kind, "", now)
 	}
+}
+
+// everyCall are the statuses that say what is wrong with the address or the account, unless a preset knows better, and not what
+// is wrong with what was sent.
+var everyCall = []int{http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType}
+
+// askedAgain is how long an address that is no longer in use is left alone.
+const askedAgain = 24 * time.Hour
+
+func (p *Preset) disabled(r *reply, now time.Time) *connectors.Error {
+	e := p.fault(r, connectors.Unwell, "the vendor says that this address is no longer in use; set the connection up anew", now)
+	e.RetryAfter = askedAgain
+	return e
 }
 
 // fault words what an answer means. What the vendor says is added without the credentials it may repeat.

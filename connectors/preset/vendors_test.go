@@ -36,8 +36,8 @@ func TestAnswersMeanWhatTheirVendorsSay(t *testing.T) {
 	}{
 		{preset: "slack-webhook", name: "taken", status: 200, body: "ok", want: fine},
 		{preset: "slack-webhook", name: "200 with something else", status: 200, body: "maybe", want: connectors.Temporary},
-		{preset: "slack-webhook", name: "no such webhook", status: 404, body: "no_service", want: connectors.Unwell},
-		{preset: "slack-webhook", name: "gone", status: 410, body: "channel_is_archived", want: connectors.Unwell},
+		{preset: "slack-webhook", name: "no such webhook", status: 404, body: "no_service", want: connectors.Unwell, wait: askedAgain},
+		{preset: "slack-webhook", name: "gone", status: 410, body: "channel_is_archived", want: connectors.Unwell, wait: askedAgain},
 		{preset: "slack-webhook", name: "no text", status: 400, body: "no_text", want: connectors.Permanent},
 		{preset: "slack-webhook", name: "too fast", status: 429, want: connectors.Throttled, wait: 30 * time.Second, header: []string{"Retry-After", "30"}},
 		{preset: "slack-webhook", name: "too fast, until", status: 429, want: connectors.Throttled, wait: time.Minute, header: []string{"Retry-After", connectortest.Now.Add(time.Minute).Format(http.TimeFormat)}},
@@ -55,7 +55,7 @@ func TestAnswersMeanWhatTheirVendorsSay(t *testing.T) {
 		{preset: "pagerduty-events", name: "taken", status: 202, body: `{"status":"success","dedup_key":"k"}`, want: fine},
 		{preset: "pagerduty-events", name: "invalid", status: 400, body: `{"status":"invalid event","errors":["'x' is missing"]}`, want: connectors.Permanent},
 		{preset: "sentinel", name: "no role yet", status: 403, body: `{"error":{"code":"x","message":"no role"}}`, want: connectors.Unwell},
-		{preset: "signed-webhook", name: "retired", status: 410, want: connectors.Unwell},
+		{preset: "signed-webhook", name: "retired", status: 410, want: connectors.Unwell, wait: askedAgain},
 		{preset: "signed-webhook", name: "slow down", status: 502, want: connectors.Temporary},
 	} {
 		t.Run(tt.preset+" "+tt.name, func(t *testing.T) {

@@ -234,7 +234,10 @@ func means(p *Preset) map[string]connectors.Kind {
 		out["ping a web page"], out["ping 10 MiB"] = connectortest.NoError, connectortest.NoError
 	}
 	r := p.doc.Response
-	unwell := slices.Clone(r.DisableOn)
+	unwell := slices.Concat(r.DisableOn, []int{403, 404, 405, 410, 415})
+	for _, one := range slices.Concat(r.Success, r.AlreadyDone, r.Retry, r.Permanent) {
+		unwell = slices.DeleteFunc(unwell, func(status int) bool { return slices.Contains(one.Status, status) })
+	}
 	for _, one := range append(r.Pause, r.Reauth...) {
 		if len(one.JSON) == 0 && one.Contains == "" {
 			unwell = append(unwell, one.Status...)

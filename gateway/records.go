@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -99,27 +98,23 @@ func (s *sending) learn(retry Retry, err error, now time.Time, jitter float64) {
 	s.width = max(s.width/2, 1)
 }
 
-// taken notes which records a sink took.
-func (s *sending) taken(ids []string) {
-	if len(ids) == 0 {
+// blame finds out why a sink refused us, where it did when it was handed so many records. Of several, one by itself will
+// show. One that was refused again and again while another was taken is given up on; else it waits behind the others, so
+// that the next by itself is not the same.
+func (s *sending) blame(retry Retry, results []result, records int, now time.Time) {
+	var refused []*result
+	for i := range results {
+		r := &results[i]
+		switch {
+		case r.err == nil:
+			s.took(r.delivery.ID)
+		case r.next.unwell:
+			refused = append(refused, r)
+		}
+	}
+	if len(refused) == 0 {
 		return
 	}
-	if s.last != "" && !slices.Contains(ids, s.last) {
-		if s.blamed == nil {
-			s.blamed = map[string]int{}
-		}
-		s.blamed[s.last]++
-	}
-	for _, id := range ids {
-		delete(s.blamed, id)
-	}
-	s.alone, s.last = 0, ""
-}
-
-// sort finds out why a sink refused us, when it was handed so many records. Of several, one by itself will show. One that
-// was refused again and again while another was taken is given up on; else it waits behind the others, so that the next
-// by itself is not the same.
-func (s *sending) sort(retry Retry, refused []*result, records int, now time.Time) {
 	s.width = 1
 	if records > 1 {
 		for _, r := range refused {
@@ -138,4 +133,16 @@ func (s *sending) sort(retry Retry, refused []*result, records int, now time.Tim
 	s.last = id
 	s.alone++
 	r.next.due, r.next.unwell = now, s.alone >= enoughAlone
+}
+
+// took notes that a sink took a record: the last for which it refused us may be at fault itself.
+func (s *sending) took(id string) {
+	if s.last != "" && s.last != id {
+		if s.blamed == nil {
+			s.blamed = map[string]int{}
+		}
+		s.blamed[s.last]++
+	}
+	delete(s.blamed, id)
+	s.alone, s.last = 0, ""
 }

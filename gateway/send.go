@@ -133,8 +133,6 @@ func (w *worker) callSink(ctx context.Context, conn *connection, ds []store.Deli
 	answers, whole := w.trySink(ctx, conn, records)
 	w.g.step("deliver.after_call")
 	ended, jitter := w.g.now(), jitter()
-	var taken []string
-	var refused []*result
 	for i := range results {
 		r := &results[i]
 		r.ended = ended
@@ -142,7 +140,6 @@ func (w *worker) callSink(ctx context.Context, conn *connection, ds []store.Deli
 		switch {
 		case r.err != nil: // it was not sent
 			r.next = conn.retry.afterRecord(r.delivery, r.err, ended, jitter)
-			continue
 		case whole != nil:
 			r.err = whole
 			r.next = conn.retry.afterBatch(r.delivery, whole, len(records), ended, jitter)
@@ -151,19 +148,10 @@ func (w *worker) callSink(ctx context.Context, conn *connection, ds []store.Deli
 			answers = answers[1:]
 			r.next = conn.retry.afterRecord(r.delivery, r.err, ended, jitter)
 		}
-		if r.err == nil {
-			taken = append(taken, r.delivery.ID)
-		}
-		if r.next.unwell {
-			refused = append(refused, r)
-		}
 	}
 	w.mu.Lock()
 	w.sends.learn(conn.retry, whole, ended, jitter)
-	w.sends.taken(taken)
-	if len(refused) > 0 {
-		w.sends.sort(conn.retry, refused, len(records), ended)
-	}
+	w.sends.blame(conn.retry, results, len(records), ended)
 	w.mu.Unlock()
 	w.storing.Add(1)
 	n, err := overall(results)

@@ -109,7 +109,7 @@ func TestALinkIsInNoError(t *testing.T) {
 				t.Error("the link was not sent")
 			}
 			w.WriteHeader(status)
-			_, _ = io.WriteString(w, `{"error":"cannot take `+answerLink+`","trace_id":"`+answerLink+`"}`)
+			_, _ = io.WriteString(w, `{"message":"success","error":"cannot take `+answerLink+`","trace_id":"`+answerLink+`"}`)
 		})
 		c, err := open(t, p, settings(t, p, server))
 		connectortest.Must(t, err)

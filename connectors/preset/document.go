@@ -93,7 +93,7 @@ type Body struct {
 	Escape      *Escape   `yaml:"escape"`
 	Limits      []Limit   `yaml:"limits"`
 	Wrap        any       `yaml:"wrap"`  // what is sent for the record, which it sees as item
-	Group       string    `yaml:"group"` // records of one request give the same here
+	Group       string    `yaml:"group"` // records of one request give the same here; a change starts a new request, for records keep their order
 	Envelope    *Envelope `yaml:"envelope"`
 }
 

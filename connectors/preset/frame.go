@@ -49,8 +49,8 @@ func instants(at time.Time) map[string]any {
 
 // ends are the kinds of events after which nobody is waited for.
 var ends = []string{
-	connectors.AccessApproved, connectors.AccessDenied, connectors.AccessExpired, connectors.AccessFailed, connectors.AdminApproved, connectors.AdminDenied,
-	connectors.FindingResolved, connectors.FindingDismissed,
+	connectors.AccessApproved, connectors.AccessDenied, connectors.AccessGranted, connectors.AccessExpired, connectors.AccessFailed,
+	connectors.AdminApproved, connectors.AdminDenied, connectors.FindingResolved, connectors.FindingDismissed, connectors.ChangeMade,
 }
 
 // pieces makes of a record what is sent for it. in is what expressions see.

@@ -6,18 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 )
 
-// Send makes requests of records, as few as the preset allows, and says of each record what became of it. Records of one
-// group go out in their order. What fails as a whole ends it: the records after it were not tried.
+// Send makes requests of records, as few as the preset and their order allow, and says of each record what became of it.
+// What fails as a whole ends it: the records after it were not tried.
 func (s *sink) Send(ctx context.Context, rs []connectors.Record) ([]connectors.Result, error) {
 	s.announce()
 	b := &batch{sink: s, results: make([]connectors.Result, len(rs))}
-	var keys []string
-	groups := map[string][]piece{}
+	var all []piece
 	for i := range rs {
 		list, err := s.pieces(ctx, i, &rs[i], s.names(&rs[i]))
 		if err != nil {
@@ -27,15 +27,17 @@ func (s *sink) Send(ctx context.Context, rs []connectors.Record) ([]connectors.R
 			b.results[i].Err = connectors.Permanently("send: %w", err)
 			continue
 		}
-		if groups[list[0].key] == nil {
-			keys = append(keys, list[0].key)
-		}
-		groups[list[0].key] = append(groups[list[0].key], list...)
+		all = append(all, list...)
 	}
-	for _, key := range keys {
-		for _, chunk := range s.chunks(ctx, groups[key]) {
+	for len(all) > 0 {
+		end := slices.IndexFunc(all, func(one piece) bool { return one.key != all[0].key })
+		if end < 0 {
+			end = len(all)
+		}
+		for _, chunk := range s.chunks(ctx, all[:end]) {
 			b.post(ctx, chunk)
 		}
+		all = all[end:]
 	}
 	if b.stop != nil && !b.told {
 		return nil, b.stop
@@ -53,7 +55,7 @@ type batch struct {
 	links   []string          // hidden from what the vendor says
 }
 
-// chunks cuts records of one group into requests.
+// chunks cuts records of one group, which follow each other, into requests.
 func (s *sink) chunks(ctx context.Context, all []piece) [][]piece {
 	limits := s.preset.doc.Batch
 	most, around := max(limits.MaxItems, 1), 0

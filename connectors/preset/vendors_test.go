@@ -8,6 +8,8 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -51,6 +53,13 @@ func TestAnswersMeanWhatTheirVendorsSay(t *testing.T) {
 		{preset: "logpoint", name: "200 with a failure inside", status: 200, body: `{"success":false,"message":"no such incident"}`, want: connectors.Permanent},
 		{preset: "teams-workflows", name: "accepted", status: 202, want: fine},
 		{preset: "teams-workflows", name: "200 with a failure inside", status: 200, body: "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429", want: connectors.Temporary},
+		{preset: "cortex-xsiam", name: "taken", status: 200, body: `{"ok":"true"}`, want: fine},
+		{preset: "cortex-xsiam", name: "200 with a failure inside", status: 200, body: `{"ok":"false","error":"no such format"}`, want: connectors.Temporary},
+		{preset: "zenduty", name: "taken", status: 200, body: `{"message":"success","trace_id":"t-1"}`, want: fine},
+		{preset: "zenduty", name: "200 with a failure inside", status: 200, body: `{"error":"no such integration"}`, want: connectors.Temporary},
+		{preset: "splunk-on-call", name: "taken", status: 200, body: `{"result":"success","entity_id":"e"}`, want: fine},
+		{preset: "splunk-on-call", name: "taken, in other words", status: 200, want: fine},
+		{preset: "splunk-on-call", name: "200 with a failure inside", status: 200, body: `{"result":"failure","message":"no such key"}`, want: connectors.Temporary},
 		{preset: "grafana-loki", name: "blocked", status: 260, want: connectors.Unwell},
 		{preset: "pagerduty-events", name: "taken", status: 202, body: `{"status":"success","dedup_key":"k"}`, want: fine},
 		{preset: "pagerduty-events", name: "invalid", status: 400, body: `{"status":"invalid event","errors":["'x' is missing"]}`, want: connectors.Permanent},
@@ -171,6 +180,30 @@ func TestOktaIsAskedWithATokenForASignedAssertion(t *testing.T) {
 	connectortest.Must(t, c.Ping(t.Context()))
 }
 
+// An alert that a request raised is resolved by what becomes of it, and by nothing that follows raised anew.
+func TestAlertsEndWithTheirRequests(t *testing.T) {
+	t.Parallel()
+	for name, field := range map[string]string{"pagerduty-events": "event_action", "zenduty": "alert_type", "splunk-on-call": "message_type", "grafana-oncall": "state"} {
+		w := newWorld(t, name, nil)
+		var got []string
+		for _, kind := range []string{
+			connectors.AccessRequested, connectors.AccessApproved, connectors.AccessGranted, connectors.AccessExpired, connectors.AccessDenied, connectors.AccessFailed,
+			connectors.AdminApproved, connectors.AdminDenied, connectors.FindingResolved, connectors.FindingDismissed, connectors.ChangeMade,
+		} {
+			rs := records(1)
+			rs[0].Event["kind"] = kind
+			mustSend(t, w.sink, rs)
+		}
+		for _, one := range w.Records() {
+			got = append(got, fmt.Sprint(one.(map[string]any)[field]))
+		}
+		ends := slices.Compact(slices.Clone(got[1:]))
+		if len(got) != 11 || len(ends) != 1 || ends[0] == got[0] {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
 func TestAReceiverCanChangeOverToAnotherSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "signed-webhook", map[string]any{"secret": map[string]any{"value": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}, "previous_secret": map[string]any{"value": whsec()}})
@@ -193,14 +226,69 @@ func TestAHeaderHoldsWhatCloudEventsSays(t *testing.T) {
 	}
 }
 
-func TestLokiGetsOneStreamARequest(t *testing.T) {
+// Records of several groups are sent in the order they have, where a request can have one group only and where it can
+// have several.
+func TestRecordsKeepTheirOrderWhereGroupsChange(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "grafana-loki", nil)
-	rs := records(4)
-	rs[1].Event["kind"], rs[3].Event["kind"] = "audit", "audit"
-	mustSend(t, w.sink, rs)
-	if w.Count() != 2 || len(w.Records()) != 4 {
-		t.Errorf("%d requests, %d records", w.Count(), len(w.Records()))
+	for name, requests := range map[string]int{"logzio": 3, "grafana-loki": 1} {
+		w := newWorld(t, name, nil)
+		rs := records(4)
+		for i, kind := range []string{"a", "b", "b", "a"} {
+			rs[i].Event["kind"] = kind
+			rs[i].Data = map[string]any{"type": kind, "message": "m"}
+		}
+		mustSend(t, w.sink, rs)
+		text := fmt.Sprint(w.Records())
+		for i, last := 1, -1; i <= 4; i++ {
+			at := strings.Index(text, fmt.Sprintf("evt-%04d", i))
+			if at < last || at < 0 {
+				t.Errorf("%s: record %d overtook another: %s", name, i, text)
+			}
+			last = at
+		}
+		if w.Count() != requests {
+			t.Errorf("%s: %d requests, want %d", name, w.Count(), requests)
+		}
+	}
+}
+
+func TestARequestHasWhatItsGroupSays(t *testing.T) {
+	t.Parallel()
+	text := `preset: grouped
+version: 1
+title: Grouped
+group: generic
+docs: []
+confidence: documented
+params: []
+request: {url: "https://in.example.com/in"}
+auth: [{kind: none}]
+body:
+  framing: envelope
+  event_id_at: [$.event_id]
+  group: "${event.kind}"
+  envelope: {template: {kind: "${group}", rows: []}, items_at: $.rows}
+batch: {max_items: 10}
+response:
+  success: [{status: [200]}]
+test: {settings: {}}
+`
+	p, err := Parse("grouped.yaml", []byte(text))
+	connectortest.Must(t, err)
+	var got []string
+	c, err := open(t, p, settings(t, p, serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = append(got, string(body))
+	})))
+	connectortest.Must(t, err)
+	rs := records(3)
+	for i := range rs {
+		rs[i].Event["kind"], rs[i].Data = []string{"x", "y", "y"}[i], map[string]any{}
+	}
+	mustSend(t, c, rs)
+	want := []string{`{"kind":"x","rows":[{"event_id":"evt-0001"}]}`, `{"kind":"y","rows":[{"event_id":"evt-0002"},{"event_id":"evt-0003"}]}`}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -248,7 +248,8 @@ func means(p *Preset) map[string]connectors.Kind {
 			out[fmt.Sprint(kind, " ", status)] = connectors.Unwell
 		}
 	}
-	if !slices.ContainsFunc(r.Success, func(a Answer) bool { return len(a.JSON) > 0 || a.Equals != nil }) {
+	wants := func(v JSONValue) bool { return len(v.In) > 0 }
+	if !slices.ContainsFunc(r.Success, func(a Answer) bool { return slices.ContainsFunc(a.JSON, wants) || a.Equals != nil }) {
 		out["create JSON that is cut"] = connectortest.NoError // nothing of it is needed
 	}
 	return out

@@ -80,7 +80,7 @@ func Names() []string {
 }
 
 // Requests returns what was sent, as text: method, path and query, the headers that matter, and the body as it was,
-// unpacked. Credentials are left out.
+// unpacked. Credentials are left out where they stand.
 func (s *Standin) Requests() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,8 +152,8 @@ func read(r *http.Request) ([]byte, string) {
 	return body, ""
 }
 
-var written = []string{"Content-Type", "Content-Encoding", "Ce-Id", "Ce-Source", "Ce-Specversion", "Ce-Subject", "Ce-Time", "Ce-Type", "Webhook-Id", "X-Scope-Orgid",
-	"X-Splunk-Request-Channel", "X-Sumo-Category", "X-Sumo-Host", "X-Sumo-Name"}
+var written = []string{"Authorization", "Api-Key", "Dd-Api-Key", "X-Api-Client-Token", "Content-Type", "Content-Encoding", "Ce-Id", "Ce-Source", "Ce-Specversion", "Ce-Subject", "Ce-Time", "Ce-Type", "Webhook-Id", "Webhook-Timestamp",
+	"Webhook-Signature", "X-Scope-Orgid", "X-Splunk-Request-Channel", "X-Sumo-Category", "X-Sumo-Host", "X-Sumo-Name"}
 
 func (s *Standin) note(r *http.Request, body []byte) {
 	var b strings.Builder
@@ -166,7 +166,19 @@ func (s *Standin) note(r *http.Request, body []byte) {
 	fmt.Fprintf(&b, "\n%s\n", body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests = append(s.requests, strings.ReplaceAll(b.String(), s.Key, "[key]"))
+	s.requests = append(s.requests, strings.NewReplacer(s.hidden(r)...).Replace(b.String()))
+}
+
+// hidden are the credentials of a request, each with what is written in its place.
+func (s *Standin) hidden(r *http.Request) []string {
+	list := []string{s.Key, "[key]"}
+	if user, password, ok := r.BasicAuth(); ok {
+		list = append(list, r.Header.Get("Authorization"), "Basic "+user+":"+strings.ReplaceAll(password, s.Key, "[key]"))
+	}
+	if _, signature, ok := strings.Cut(r.Header.Get("Webhook-Signature"), ","); ok {
+		list = append(list, signature, "[signature]")
+	}
+	return list
 }
 
 func (s *Standin) intake(w http.ResponseWriter, r *http.Request, body []byte) {

@@ -100,7 +100,7 @@ type Body struct {
 // Escape makes texts harmless for what shows them.
 type Escape struct {
 	As   string   `yaml:"as"`   // slack, html
-	Keys []string `yaml:"keys"` // of which mappings; none: every text
+	Keys []string `yaml:"keys"` // of which mappings; none: every text. For slack, one that is a URL as a whole stays as it is
 }
 
 // Limit is the most characters of a text in the record.

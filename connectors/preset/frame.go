@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -144,7 +145,19 @@ func (s *sink) record(ctx context.Context, r *connectors.Record, in map[string]a
 	return item, nil
 }
 
-var escapers = map[string]func(string) string{"slack": markdown.EscapeMrkdwn, "html": html.EscapeString}
+var escapers = map[string]func(string) string{"slack": slackText, "html": html.EscapeString}
+
+// wholeURL is an address and nothing besides.
+var wholeURL = regexp.MustCompile(`^https?://[^\s<>]+$`)
+
+// slackText makes a text harmless wherever Slack shows it. An address stays as it is: where one belongs an escape would
+// spoil it, and elsewhere it can make no more than a link that shows where it goes.
+func slackText(text string) string {
+	if wholeURL.MatchString(text) {
+		return text
+	}
+	return markdown.EscapeMrkdwn(text)
+}
 
 // escaped makes harmless the texts below keys.
 func escaped(v any, by func(string) string, keys []string, here bool) any {

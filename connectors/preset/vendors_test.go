@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/connectors/connectortest"
 	"github.com/drawbridge-itsm/drawbridge/connectors/preset/presetstandin"
@@ -212,6 +214,38 @@ func TestAReceiverCanChangeOverToAnotherSecret(t *testing.T) {
 	mustSend(t, w.sink, rs)
 	if !strings.Contains(w.Requests(), "Webhook-Id: evt-1\n") {
 		t.Errorf("got\n%s", w.Requests())
+	}
+}
+
+// What people wrote makes no mention and no link, wherever a rule puts it in a message of Slack. Addresses stay as they are.
+func TestNoTextForSlackIsReadAsMore(t *testing.T) {
+	t.Parallel()
+	const evil, safe, address = "<!channel> & <https://evil.example|ok>", "&lt;!channel&gt; &amp; &lt;https://evil.example|ok&gt;", "https://b.example/r?a=1&b=2"
+	message := func(text string) map[string]any {
+		return map[string]any{
+			"text": text,
+			"blocks": []any{map[string]any{
+				"type": "section", "text": map[string]any{"type": "mrkdwn", "text": text}, "fields": []any{map[string]any{"type": "plain_text", "text": text}},
+				"accessory": map[string]any{"type": "button", "url": address, "text": map[string]any{"type": "plain_text", "text": text}},
+			}},
+			"attachments": []any{map[string]any{
+				"color": "#d00000", "fallback": text, "pretext": text, "author_name": text, "author_link": address, "title": text, "title_link": address,
+				"image_url": address, "footer": text, "fields": []any{map[string]any{"title": text, "value": text, "short": true}},
+			}},
+		}
+	}
+	w := newWorld(t, "slack-webhook", nil)
+	rs := records(1)
+	rs[0].Data = message(evil)
+	mustSend(t, w.sink, rs)
+	got := w.Records()[0].(map[string]any)
+	delete(got, "event_id")
+	if diff := cmp.Diff(message(safe), got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for _, text := range []string{"https://b.example/<!channel>", "https://b.example <!here>", "http://b.example\n<@U1>"} {
+		rs[0].Data = map[string]any{"text": "x", "attachments": []any{map[string]any{"title_link": text}}}
+		mustSend(t, w.sink, rs)
 	}
 }
 

@@ -2,6 +2,7 @@ package presetstandin
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -97,10 +98,26 @@ func pagerDutyEvent(s *Standin, w http.ResponseWriter, list []any) {
 func slackMessage(record any) string {
 	one, _ := record.(map[string]any)
 	text, _ := one["text"].(string)
-	if text == "" || strings.ContainsAny(text, "<>") {
+	switch {
+	case text == "" && one["attachments"] == nil && one["blocks"] == nil:
 		return "no_text"
+	case forged(record):
+		return "a mention or a link"
 	}
 	return ""
+}
+
+// forged tells whether any text in a message would be read as more than text.
+func forged(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return strings.ContainsAny(v, "<>")
+	case []any:
+		return slices.ContainsFunc(v, forged)
+	case map[string]any:
+		return slices.ContainsFunc(slices.Collect(maps.Values(v)), forged)
+	}
+	return false
 }
 
 func teamsMessage(record any) string {

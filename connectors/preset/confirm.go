@@ -1,6 +1,7 @@
 package preset
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -10,14 +11,35 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/mapping"
 )
 
+// withheld is how long nothing is sent after a success that names nothing to ask for. What was sent counts as taken, for
+// it was, and sending it again would double it; what comes after it is kept back, for nobody could say that it arrived.
+const withheld = 15 * time.Minute
+
+// unconfirmable notes such a success, and is why what comes after it waits.
+func (s *sink) unconfirmable() *connectors.Error {
+	s.unnamed.Store(s.env.Now().UnixNano())
+	return s.withholds()
+}
+
+// withholds is why nothing is sent now; nil where there is no reason.
+func (s *sink) withholds() *connectors.Error {
+	at := s.unnamed.Load()
+	if at == 0 || s.env.Now().Sub(time.Unix(0, at)) >= withheld {
+		return nil
+	}
+	return &connectors.Error{Kind: connectors.Unwell, Err: errors.New("confirm: " + s.preset.confirm.withoutID())}
+}
+
+// withoutID says what a success without an id means.
+func (c *confirmPlan) withoutID() string {
+	return cmp.Or(c.WithoutID, "a success has no id to ask for")
+}
+
 // confirm asks until what was sent under id is where it should be. Whether it is when time is up is not known.
 func (s *sink) confirm(ctx context.Context, id string) error {
 	c := s.preset.confirm
 	ctx, cancel := context.WithTimeout(ctx, c.most)
 	defer cancel()
-	if id == "" {
-		return doubt("the answer has no id to ask for")
-	}
 	wait := time.NewTicker(c.every)
 	defer wait.Stop()
 	for {

@@ -55,7 +55,7 @@ type Request struct {
 	// URL has every value escaped for its place. ${secret.NAME} is a credential in it, or the whole of it.
 	URL         string            `yaml:"url"`
 	AllowHosts  []string          `yaml:"allow_hosts"` // globs, compared with the host that came out
-	AllowPorts  []int             `yaml:"allow_ports"` // besides 443
+	AllowPorts  []int             `yaml:"allow_ports"` // besides 443; with neither these nor allow_hosts: any
 	Query       map[string]string `yaml:"query"`       // one whose value is nothing is left out
 	Headers     map[string]string `yaml:"headers"`     // the same; a control character in one is refused
 	Percent     []string          `yaml:"percent"`     // headers whose values are percent-encoded, as CloudEvents says
@@ -180,7 +180,8 @@ type Hint struct {
 	Unit   string `yaml:"unit"` // seconds, http_date, epoch
 }
 
-// Confirm asks, after a success, until what was sent is where it should be. Its expressions see id, the vendor's id.
+// Confirm asks, after a success, until what was sent is where it should be. Its expressions see id, the vendor's id. After
+// a success without one nothing more is sent for a quarter of an hour: the connection is unwell.
 type Confirm struct {
 	When   string            `yaml:"when"` // an expression over params; empty: always
 	Method string            `yaml:"method"`
@@ -191,6 +192,8 @@ type Confirm struct {
 	Fail   string            `yaml:"fail"`
 	Every  string            `yaml:"every"`
 	For    string            `yaml:"for"`
+	// WithoutID says what it means that a success has no id, and what to do about it.
+	WithoutID string `yaml:"without_id"`
 }
 
 // Ask makes connections desks that put requests to people: the records that are sent for it, by the same request. They see

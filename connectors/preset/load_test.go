@@ -73,6 +73,22 @@ func TestAServerThatIsNotTheVendorsIsRefused(t *testing.T) {
 	}
 }
 
+// Ports count without hosts too: what sends anywhere, but not to any port.
+func TestPortsAreWantedWithoutHosts(t *testing.T) {
+	t.Parallel()
+	text := strings.NewReplacer(`allow_hosts: ["listener*.logz.io"]`, "", "listener.logz.io", "logs.example.com").Replace(string(readFile(t, "presets/logzio.yaml")))
+	p, err := Parse("logzio.yaml", []byte(text))
+	connectortest.Must(t, err)
+	for port, fine := range map[int]bool{8071: true, 443: true, 22: false} {
+		given := settings(t, p, "")
+		delete(given, "address")
+		given["port"] = port
+		if _, err := open(t, p, given); (err == nil) != fine {
+			t.Errorf("port %d: got %v", port, err)
+		}
+	}
+}
+
 func TestThereIsNoSecretInAnError(t *testing.T) {
 	t.Parallel()
 	p := shipped(t, "logzio")

@@ -143,7 +143,7 @@ func (s *sink) finish(u *url.URL) error {
 		return errors.New("the URL has to start with https:// and holds no user")
 	}
 	r := s.preset.doc.Request
-	if port := u.Port(); port != "" && port != "443" && len(r.AllowHosts) > 0 && !slices.ContainsFunc(r.AllowPorts, func(n int) bool { return fmt.Sprint(n) == port }) {
+	if port := u.Port(); port != "" && port != "443" && len(r.AllowHosts)+len(r.AllowPorts) > 0 && !slices.ContainsFunc(r.AllowPorts, func(n int) bool { return fmt.Sprint(n) == port }) {
 		return fmt.Errorf("port %s is none this vendor is called at", port)
 	}
 	host := strings.ToLower(u.Hostname())

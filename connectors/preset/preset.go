@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -41,6 +42,7 @@ type sink struct {
 	confirms   bool
 	hears      bool // takes answers
 	pace       *pace
+	unnamed    atomic.Int64 // when a success last had no id to ask for, in nanoseconds; 0: never
 	announced  sync.Once
 }
 
@@ -96,6 +98,9 @@ func (s *sink) Batch() (most int, linger time.Duration) {
 // Ping makes the preset's harmless call. Without one it asks for an access token where there are any, and finds out
 // whether the server can be reached; Notices says so.
 func (s *sink) Ping(ctx context.Context) error {
+	if err := s.withholds(); err != nil {
+		return err
+	}
 	p := s.preset.doc.Ping
 	if p == nil {
 		target := s.origin

@@ -102,14 +102,18 @@ func (b *batch) post(ctx context.Context, list []piece) {
 	if what == taken {
 		err = b.sink.validate(r)
 		id := b.sink.id(r)
-		if err == nil && b.sink.confirms {
+		unnamed := b.sink.confirms && id == ""
+		if err == nil && b.sink.confirms && !unnamed {
 			err = b.sink.confirm(ctx, id)
 		}
-		if err == nil {
-			b.each(list, connectors.Result{ID: id})
+		if err != nil {
+			b.fail(list, connectors.AsError(err))
 			return
 		}
-		b.fail(list, connectors.AsError(err))
+		b.each(list, connectors.Result{ID: id})
+		if unnamed {
+			b.stop = b.sink.unconfirmable()
+		}
 		return
 	}
 	if what == stale && r.status != http.StatusUnauthorized && !b.renewed && b.sink.client.DropToken() { // after a 401 it is new already
@@ -145,6 +149,9 @@ func (b *batch) each(list []piece, result connectors.Result) {
 
 // exchange sends one request and returns its answer, whatever its status. Without an answer it fails.
 func (s *sink) exchange(ctx context.Context, list []piece) (*reply, error) {
+	if err := s.withholds(); err != nil {
+		return nil, err
+	}
 	call, _, err := s.request(ctx, list)
 	if err != nil {
 		return nil, err

@@ -54,8 +54,11 @@ func (s *sink) Try(ctx context.Context, r connectors.Record) (connectors.Trial, 
 		err = s.validate(answer)
 	}
 	t.Taken, t.Meaning = err == nil, "taken"
-	if err != nil {
+	switch {
+	case err != nil:
 		t.Meaning = err.Error()
+	case s.confirms && s.id(answer) == "":
+		t.Meaning = "taken, but " + s.preset.confirm.withoutID()
 	}
 	return t, nil
 }

@@ -14,6 +14,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -154,6 +155,63 @@ func TestSplunkThatDoesNotAcknowledgeLeavesItInDoubt(t *testing.T) {
 		if e := connectors.AsError(err); err == nil || e.Kind != connectors.Temporary || !e.Sent {
 			t.Errorf("got %v", err)
 		}
+	}
+}
+
+// A token that acknowledges nothing is the connection's fault: what it took is not sent again, and the rest waits.
+func TestSplunkWithoutAcknowledgementDoublesAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	acknowledges := false
+	taken := map[string]int{}
+	address := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		for _, at := range regexp.MustCompile(`"fields":{"event_id":"(evt-[0-9]+)"}`).FindAllSubmatch(body, -1) {
+			taken[string(at[1])]++
+		}
+		switch {
+		case r.URL.Path == "/services/collector/ack":
+			_, _ = io.WriteString(w, `{"acks":{"1":true}}`)
+		case acknowledges:
+			_, _ = io.WriteString(w, `{"text":"Success","code":0,"ackId":1}`)
+		default:
+			_, _ = io.WriteString(w, `{"text":"Success","code":0}`)
+		}
+	})
+	c := acknowledged(t, address)
+	now := connectortest.Now
+	sinkOf(c).env.Now = func() time.Time { return now }
+	trier, _ := connectors.AsTrier(c)
+	if trial, err := trier.Try(t.Context(), records(1)[0]); err != nil || !trial.Taken || !strings.Contains(trial.Meaning, "taken, but the token has no acknowledgement") {
+		t.Errorf("got %+v, %v", trial, err)
+	}
+	clear(taken)
+	rs := records(502) // more than one request
+	results, err := send(t, c, rs)
+	connectortest.Must(t, err)
+	for i, one := range results {
+		e := connectors.AsError(one.Err)
+		if waits := i >= 500; waits != (e != nil) || waits && (e.Kind != connectors.Unwell || e.Sent) {
+			t.Fatalf("record %d: %v", i, one.Err)
+		}
+	}
+	for range 2 {
+		if _, err := send(t, c, rs[500:]); err == nil || connectors.AsError(err).Kind != connectors.Unwell || !strings.Contains(err.Error(), "set ack: false") {
+			t.Errorf("got %v", err)
+		}
+		if err := c.Ping(t.Context()); err == nil || connectors.AsError(err).Kind != connectors.Unwell {
+			t.Errorf("pinged: %v", err)
+		}
+	}
+	acknowledges, now = true, now.Add(withheld)
+	connectortest.Must(t, c.Ping(t.Context()))
+	mustSend(t, c, rs[500:])
+	for id, n := range taken {
+		if n != 1 {
+			t.Errorf("%s was sent %d times", id, n)
+		}
+	}
+	if len(taken) != len(rs) {
+		t.Errorf("%d records were taken", len(taken))
 	}
 }
 

@@ -25,6 +25,7 @@ type Preset struct {
 	group    *mapping.Setting // nil: all are of one group
 	envelope *mapping.Setting
 	itemsAt  jsonPath
+	needs    []jsonPath
 	eventID  []jsonPath
 	limits   []limit
 	cutAt    jsonPath
@@ -222,6 +223,9 @@ func (s *source) body(p *Preset, own, record mapping.Names) {
 	if b.Envelope != nil {
 		p.envelope = s.setting("body.envelope.template", b.Envelope.Template, join(own, mapping.Names{"group": {Type: "any"}}))
 		p.itemsAt = s.path("body.envelope.items_at", b.Envelope.ItemsAt)
+	}
+	for i, at := range b.Needs {
+		p.needs = append(p.needs, s.path("body.needs["+strconv.Itoa(i)+"]", at))
 	}
 	for i, at := range b.EventIDAt {
 		p.eventID = append(p.eventID, s.path("body.event_id_at["+strconv.Itoa(i)+"]", at))

@@ -89,6 +89,7 @@ type Body struct {
 	Framing     string    `yaml:"framing"` // single, array, ndjson, concat, envelope
 	ContentType string    `yaml:"content_type"`
 	Item        any       `yaml:"item"`        // the record made of an event for which a rule made none; default: the event, with source and timestamp
+	Needs       []string  `yaml:"needs"`       // where a record has to hold something: what only a rule can say
 	EventIDAt   []string  `yaml:"event_id_at"` // where the event's id is put into the record
 	Escape      *Escape   `yaml:"escape"`
 	Limits      []Limit   `yaml:"limits"`
@@ -232,5 +233,5 @@ type Ping struct {
 
 // Test are the settings of a connection to try the preset with.
 type Test struct {
-	Settings map[string]any `yaml:"settings"`
+	Settings map[string]any `yaml:"settings"` // with a record, where the preset needs one
 }

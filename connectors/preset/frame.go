@@ -119,6 +119,11 @@ func (s *sink) record(ctx context.Context, r *connectors.Record, in map[string]a
 		item, _ = v.(map[string]any)
 	}
 	v := any(item)
+	for i, at := range s.preset.needs {
+		if found, _ := at.find(v); nothing(found) {
+			return nil, fmt.Errorf("the record has nothing at %s, which a rule has to say", s.preset.doc.Body.Needs[i])
+		}
+	}
 	for _, at := range s.preset.eventID {
 		var ok bool
 		if v, ok = at.put(v, r.EventID); !ok {
@@ -143,6 +148,18 @@ func (s *sink) record(ctx context.Context, r *connectors.Record, in map[string]a
 	}
 	item, _ = v.(map[string]any)
 	return item, nil
+}
+
+func nothing(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []any:
+		return !slices.ContainsFunc(v, func(one any) bool { return !nothing(one) })
+	}
+	return false
 }
 
 var escapers = map[string]func(string) string{"slack": slackText, "html": html.EscapeString}

@@ -344,6 +344,36 @@ func TestRecordsKeepTheirOrderWhereGroupsChange(t *testing.T) {
 	}
 }
 
+// No event says which incidents Logpoint is to open again, so a rule has to.
+func TestLogpointOpensWhatARuleNamesOnly(t *testing.T) {
+	t.Parallel()
+	p := shipped(t, "logpoint")
+	stand := presetstandin.New("logpoint", canary)
+	given := settings(t, p, serve(t, stand.ServeHTTP))
+	delete(given, "record")
+	c, err := open(t, p, given)
+	connectortest.Must(t, err)
+	rs := records(4)
+	rs[0].Event["data"] = map[string]any{"incident_id": "i-9"}
+	rs[1].Data = map[string]any{"incident_ids": []any{}}
+	rs[2].Data = map[string]any{"incident_ids": []any{nil, ""}}
+	rs[3].Data = map[string]any{"incident_ids": []any{"i-1"}}
+	results, err := send(t, c, rs)
+	connectortest.Must(t, err)
+	for i, one := range results {
+		if i == 3 {
+			connectortest.Must(t, one.Err)
+			continue
+		}
+		if e := connectors.AsError(one.Err); e == nil || e.Kind != connectors.Permanent || e.Sent || !strings.Contains(e.Error(), "nothing at $.incident_ids") {
+			t.Errorf("record %d: got %v", i, one.Err)
+		}
+	}
+	if got := fmt.Sprint(stand.Records()); stand.Count() != 1 || !strings.Contains(got, "incident_ids:[i-1]") {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestARequestHasWhatItsGroupSays(t *testing.T) {
 	t.Parallel()
 	text := `preset: grouped

@@ -183,7 +183,7 @@ func (l Lifecycle) text() string {
 	}
 	text := "the vendor has " + l.Status + " this"
 	if l.Until != "" {
-		text += "; it ends on " + l.Until
+		text += "; its end: " + l.Until
 	}
 	if l.Successor != "" {
 		text += "; use " + l.Successor

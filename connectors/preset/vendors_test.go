@@ -440,19 +440,20 @@ func TestTheEventsIDIsInEveryRecord(t *testing.T) {
 
 func TestTheEndOfAServiceIsToldAndLoggedOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "grafana-oncall", nil)
-	var log bytes.Buffer
-	p := shipped(t, "grafana-oncall")
-	server := httptest.NewServer(w.Standin)
-	t.Cleanup(server.Close)
-	c, err := open(t, p, settings(t, p, server.URL), func(e *connectors.Env) { e.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	p, err := Parse("engine.yaml", []byte(strings.Replace(engine, "group: generic\n", "group: generic\nlifecycle: {status: deprecated, until: 2027-04-05, successor: another}\n", 1)))
 	connectortest.Must(t, err)
-	mustSend(t, c, records(1))
-	mustSend(t, c, records(1))
-	if strings.Count(log.String(), "2026-03-24") != 1 {
+	var log bytes.Buffer
+	address := serve(t, func(http.ResponseWriter, *http.Request) {})
+	c, err := open(t, p, settings(t, p, address), func(e *connectors.Env) { e.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	connectortest.Must(t, err)
+	rs := records(1)
+	rs[0].Event["reason"] = "x"
+	mustSend(t, c, rs)
+	mustSend(t, c, rs)
+	if strings.Count(log.String(), "2027-04-05") != 1 {
 		t.Errorf("logged %q", log.String())
 	}
-	if list := connectors.Notices(w.sink); !slices.ContainsFunc(list, func(text string) bool { return strings.Contains(text, "it ends on 2026-03-24") }) {
+	if list := connectors.Notices(c); !slices.Contains(list, "the vendor has deprecated this; its end: 2027-04-05; use another") {
 		t.Errorf("got %q", list)
 	}
 }

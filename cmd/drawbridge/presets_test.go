@@ -3,9 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +19,20 @@ import (
 )
 
 const aponoSource = "kind: Connection\nname: apono\nconnector: apono\nsettings: { token: { env: DRAWBRIDGE_SECRET_APONO } }\ninbound: { verify: { bearer: { tokens: [{ env: DRAWBRIDGE_SECRET_APONO }] } } }\n"
+
+const ownSources = `---
+kind: Connection
+name: datatheorem
+connector: datatheorem
+settings: { api_key: { env: DRAWBRIDGE_SECRET_DATATHEOREM } }
+inbound: { verify: { bearer: { tokens: [{ env: DRAWBRIDGE_SECRET_DATATHEOREM_HOOK }] } } }
+---
+kind: Connection
+name: tool
+connector: webhook
+settings: { paths: { id: /id, kind: /event }, data: { logpoint_incident: /logpoint/incident } }
+inbound: { verify: { hmac: { header: X-Signature, secrets: [{ env: DRAWBRIDGE_SECRET_TOOL_HOOK }] } } }
+`
 
 // A preset of an operator's own is a connector like any other, as the page says.
 func TestPresetsOfADirectory(t *testing.T) {
@@ -59,19 +76,19 @@ func TestStarterRulesForSinks(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
 	must(t, os.CopyFS(filepath.Join(p.dir, "docs"), starter.Sinks()))
-	p.write("docs/apono.yaml", aponoSource)
-	names := map[string]string{"splunk": "splunk-hec", "pagerduty": "pagerduty-events", "slack-channel": "slack-webhook", "webhook-out": "signed-webhook", "syslog": "syslog"}
-	for name := range preset.Vendors() {
-		names[name] = name
-	}
+	p.write("docs/sources.yaml", aponoSource+ownSources)
+	names := append(slices.Collect(maps.Keys(preset.Vendors())), "syslog")
 	var shown []gateway.VendorView
 	must(t, json.Unmarshal([]byte(p.fine("connectors", "--format", "json")), &shown))
 	examples := map[string]string{}
 	for _, one := range shown {
 		examples[one.Name] = one.Example
 	}
-	for name, connector := range names {
-		p.write("docs/"+name+"-connection.yaml", fmt.Sprintf("kind: Connection\nname: %s\nconnector: %s\nsettings:\n%s", name, connector, indent(examples[connector], "  ")))
+	for _, name := range names {
+		if _, err := fs.Stat(starter.Sinks(), "sinks/"+name+".yaml"); err != nil {
+			t.Errorf("there is no rule for %s", name)
+		}
+		p.write("docs/"+name+"-connection.yaml", fmt.Sprintf("kind: Connection\nname: %[1]s\nconnector: %[1]s\nsettings:\n%s", name, indent(examples[name], "  ")))
 	}
 	p.fine("check", "docs")
 }

@@ -24,8 +24,8 @@ var asking embed.FS
 // They expect connections named slack, mail, teams, on-call, logic-app and workflow, and the people of Files.
 func Asking() fs.FS { return asking }
 
-// Sinks returns a rule for each family of sinks, one YAML file each. They expect a source named apono, and sinks with the
-// names they have.
+// Sinks returns a rule for each connector that takes records, in a file named like it, as the connection it expects is. The
+// sources are named apono, datatheorem and tool, which is one of your own.
 func Sinks() fs.FS { return sinks }
 
 // Files returns the documents for EPM with the people and the table, one YAML file each.

@@ -263,22 +263,49 @@ func TestRulesForSinksSendRecords(t *testing.T) {
 	t.Parallel()
 	event := func(kind string) map[string]any {
 		return map[string]any{
-			"kind": kind, "type": "RequestCreated", "request_id": "r-1", "reason": `say "please"`, "requester": map[string]any{"name": "Ana"}, "subject": "db-7",
-			"data": map[string]any{"access_groups": []any{map[string]any{"integration": map[string]any{"name": "AWS"}}}},
+			"kind": kind, "type": "RequestCreated", "request_id": "r-1", "reason": `say "please"`, "subject": "db-7", "severity": "critical",
+			"requester": map[string]any{"name": "Ana", "mail": "ana@example.com"},
+			"data":      map[string]any{"access_groups": []any{map[string]any{"integration": map[string]any{"name": "AWS"}}}},
 		}
 	}
-	for _, c := range []struct{ rule, kind, at, wantIn string }{
+	data := event("")["data"].(map[string]any)
+	data["logpoint_incident"] = "i-7"
+	tests := []struct{ rule, kind, at, wantIn string }{
 		{"apono-to-logzio", "access.denied", "logzio", `\"justification\":\"say \\\"please\\\"\"`},
 		{"apono-to-logzio", "access.requested", "logzio", `"type":"Apono"`},
 		{"apono-to-sentinel", "access.requested", "sentinel", "null"},
-		{"apono-to-splunk", "audit", "splunk", "null"},
+		{"apono-to-splunk", "audit", "splunk-hec", "null"},
+		{"apono-to-coralogix", "audit", "coralogix", "null"},
+		{"apono-to-cortex-xsiam", "audit", "cortex-xsiam", "null"},
+		{"apono-to-datadog", "audit", "datadog", "null"},
+		{"apono-to-loki", "audit", "grafana-loki", "null"},
+		{"apono-to-new-relic", "audit", "new-relic", "null"},
+		{"apono-to-solarwinds", "audit", "solarwinds", "null"},
+		{"apono-to-sumo-logic", "audit", "sumo-logic", "null"},
 		{"apono-audit-to-syslog", "audit", "syslog", "null"},
-		{"apono-to-pagerduty", "access.approved", "pagerduty", "null"},
-		{"apono-to-slack", "access.requested", "slack-channel", "Ana asks for db-7: say"},
+		{"apono-to-cortex-io", "access.granted", "cortex-io", `"title":"access.granted: db-7"`},
+		{"apono-to-pagerduty", "access.granted", "pagerduty-events", "null"},
+		{"apono-to-grafana-oncall", "access.requested", "grafana-oncall", "null"},
+		{"datatheorem-to-splunk-on-call", "finding.opened", "splunk-on-call", "null"},
+		{"datatheorem-to-zenduty", "finding.resolved", "zenduty", "null"},
+		{"datatheorem-to-grafana-incident", "finding.opened", "grafana-incident", "null"},
+		{"apono-to-slack", "access.requested", "slack-webhook", "Ana asks for db-7: say"},
+		{"apono-to-teams", "access.requested", "teams-workflows", "null"},
+		{"apono-to-logic-app", "access.denied", "logic-app", `"subject":"Your request for db-7 was denied"`},
+		{"apono-to-okta-workflows", "access.requested", "okta-workflows", `"why":"say \"please\""`},
 		{"apono-anomalies-to-torq", "anomaly", "torq", "null"},
-		{"apono-decisions-to-webhook", "access.denied", "webhook-out", "null"},
-	} {
-		result, err := program(t, c.rule).Eval(t.Context(), event(c.kind))
+		{"apono-decisions-to-webhook", "access.denied", "signed-webhook", "null"},
+		{"apono-to-cloudevents", "access.expired", "cloudevents", "null"},
+		{"apono-to-cloudevents-batch", "audit", "cloudevents-batch", "null"},
+		{"apono-to-cloudevents-binary", "access.requested", "cloudevents-binary", `"request_id":"r-1"`},
+		{"tool-to-logpoint", "finding.opened", "logpoint", `{"incident_ids":["i-7"]}`},
+	}
+	tested := map[string]bool{}
+	for _, c := range tests {
+		tested[c.rule] = true
+		one := event(c.kind)
+		one["data"] = data
+		result, err := program(t, c.rule).Eval(t.Context(), one)
 		if err != nil || !result.Matched {
 			t.Errorf("%s: %+v, %v", c.rule, result, err)
 			continue
@@ -290,5 +317,21 @@ func TestRulesForSinksSendRecords(t *testing.T) {
 		if result.Draft.Kind != "send" || result.Draft.At != c.at || !strings.Contains(string(record), c.wantIn) {
 			t.Errorf("%s: %s at %s, %s", c.rule, result.Draft.Kind, result.Draft.At, record)
 		}
+	}
+	err := fs.WalkDir(starter.Sinks(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(starter.Sinks(), name)
+		if err != nil {
+			return err
+		}
+		if h, err := mapping.ReadHeader(text); err != nil || !tested[h.Name] {
+			t.Errorf("%s is not tested: %v", name, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -29,15 +29,8 @@ func (s *sink) Send(ctx context.Context, rs []connectors.Record) ([]connectors.R
 		}
 		all = append(all, list...)
 	}
-	for len(all) > 0 {
-		end := slices.IndexFunc(all, func(one piece) bool { return one.key != all[0].key })
-		if end < 0 {
-			end = len(all)
-		}
-		for _, chunk := range s.chunks(ctx, all[:end]) {
-			b.post(ctx, chunk)
-		}
-		all = all[end:]
+	for _, chunk := range s.grouped(ctx, all) {
+		b.post(ctx, chunk)
 	}
 	if b.stop != nil && !b.told {
 		return nil, b.stop
@@ -55,7 +48,19 @@ type batch struct {
 	links   []string          // hidden from what the vendor says
 }
 
-// chunks cuts records of one group, which follow each other, into requests.
+// grouped cuts records into requests, in their order: where the group changes, a new one starts.
+func (s *sink) grouped(ctx context.Context, all []piece) (out [][]piece) {
+	for len(all) > 0 {
+		end := slices.IndexFunc(all, func(one piece) bool { return one.key != all[0].key })
+		if end < 0 {
+			end = len(all)
+		}
+		out, all = append(out, s.chunks(ctx, all[:end])...), all[end:]
+	}
+	return out
+}
+
+// chunks cuts records of one group into requests.
 func (s *sink) chunks(ctx context.Context, all []piece) [][]piece {
 	limits := s.preset.doc.Batch
 	most, around := max(limits.MaxItems, 1), 0

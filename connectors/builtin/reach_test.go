@@ -128,7 +128,9 @@ var aRecord = []connectors.Record{{EventID: "evt-1", Source: "epm", Group: "req-
 // further header: those for access tokens and those that send records as well.
 func TestEveryConnectorGoesTheConfiguredWay(t *testing.T) {
 	everyNameIsKnown(t)
-	further := map[string]string{"webhook": "ping: {url: https://tool.example/ping}\n"} // what the example leaves out
+	further := map[string]string{ // what the example leaves out
+		"webhook": "ping: {url: https://tool.example/ping}\n", "logpoint": "record: {incident_ids: [i-1]}\n",
+	}
 	for vendor, config := range builtin.Vendors() {
 		if vendor == "syslog" || vendor == "mail" {
 			continue // are not HTTP: see the test below

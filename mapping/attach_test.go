@@ -11,7 +11,7 @@ func TestAttach(t *testing.T) {
 	t.Parallel()
 	event := map[string]any{
 		"kind": "access.requested", "reason": "*as* it\r\nis", "severity": "", "raw": map[string]any{"b": 1.0, "a": "<x>"},
-		"data": map[string]any{"Nested": map[string]any{"long": strings.Repeat("x", maxResult)}},
+		"data": map[string]any{"Nested": map[string]any{"long": strings.Repeat("x", usual.result)}},
 	}
 	for _, tc := range []struct {
 		name, attach string

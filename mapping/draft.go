@@ -132,17 +132,20 @@ func (p *draftPlan) fill(r *runner) (*Draft, error) {
 	}
 	for _, part := range []struct {
 		tree *tree
+		room room
 		into *map[string]any
-	}{{p.fields, &d.Fields}, {p.record, &d.Record}} {
+	}{{p.fields, usual, &d.Fields}, {p.record, ofRecords, &d.Record}} {
 		if part.tree == nil {
 			continue
 		}
+		r.meter.room = part.room
 		v, _, err := part.tree.value(r)
 		if err != nil {
 			return nil, err
 		}
 		*part.into = v.(map[string]any)
 	}
+	r.meter.room = usual
 	if p.record != nil && len(d.Record) == 0 { // nothing would stand for the sink's own form, which tells more
 		return nil, p.document.fault("send.record", 0, "send.record is empty for this event")
 	}

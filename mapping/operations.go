@@ -117,7 +117,7 @@ func matches(m *meter, args []any) (any, error) {
 	if args[0] == nil {
 		return false, nil
 	}
-	if len(s) > maxText {
+	if len(s) > maxMatched {
 		return nil, fault("matches is given a text longer than 64 KiB; cut it with truncate")
 	}
 	if err := m.spend(4 * len(s)); err != nil {

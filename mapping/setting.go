@@ -43,11 +43,21 @@ func HasExpression(text string) bool { return hasExpression(text) }
 // goroutines at once.
 type Setting struct {
 	tree    *tree
+	room    room
 	runners runners
 }
 
 // CompileSetting checks value, which stands at path, and compiles it. The error is Errors and holds every fault found.
 func CompileSetting(path string, value any, names Names) (*Setting, error) {
+	return compileSetting(path, value, names, usual)
+}
+
+// CompileRecord is CompileSetting for what is sent to a sink. Its texts may be as long as a large event: up to 4 MiB each.
+func CompileRecord(path string, value any, names Names) (*Setting, error) {
+	return compileSetting(path, value, names, ofRecords)
+}
+
+func compileSetting(path string, value any, names Names, within room) (*Setting, error) {
 	if depth(value) > maxDepth {
 		return nil, Errors{{Field: path, Message: "is nested too deeply"}}
 	}
@@ -56,7 +66,7 @@ func CompileSetting(path string, value any, names Names) (*Setting, error) {
 	if len(*faults) > 0 {
 		return nil, *faults
 	}
-	return &Setting{tree: t}, nil
+	return &Setting{tree: t, room: within}, nil
 }
 
 // Eval computes the setting; in holds what the names stand for, as JSON values. A text that is one expression keeps
@@ -65,6 +75,7 @@ func CompileSetting(path string, value any, names Names) (*Setting, error) {
 func (s *Setting) Eval(ctx context.Context, in map[string]any) (any, error) {
 	r := s.runners.lend(ctx, in)
 	defer s.runners.settle(r, in)
+	r.meter.room = s.room
 	v, _, err := s.tree.value(r)
 	return v, err
 }
@@ -145,8 +156,8 @@ func (t *SettingText) Fill(ctx context.Context, in map[string]any, fit func(piec
 		if text, err = fit(i, text); err != nil {
 			return "", err
 		}
-		if b.WriteString(text); b.Len() > maxResult {
-			return "", p.expression.fault(errResult)
+		if b.WriteString(text); b.Len() > r.meter.room.result {
+			return "", p.expression.fault(r.meter.tooLarge())
 		}
 	}
 	return b.String(), nil

@@ -140,8 +140,8 @@ func (s *scope) template(text, path string, as mode) *template {
 		s.add(path, at, err.Error())
 		return nil
 	}
-	if len(text) > maxResult {
-		s.add(path, 0, fmt.Sprintf("%s is longer than %d KiB", path, maxResult>>10))
+	if len(text) > usual.result {
+		s.add(path, 0, fmt.Sprintf("%s is longer than %d KiB", path, usual.result>>10))
 		return nil
 	}
 	t := &template{path: path, document: s.document}
@@ -219,8 +219,8 @@ func (t *template) text(r *runner, as mode) (string, error) {
 		if _, ready := v.(markup); as == asMarkdown && !ready {
 			text = EscapeMarkdown(text)
 		}
-		if b.WriteString(text); b.Len() > maxResult {
-			return "", p.expression.fault(errResult)
+		if b.WriteString(text); b.Len() > r.meter.room.result {
+			return "", p.expression.fault(r.meter.tooLarge())
 		}
 	}
 	switch as {

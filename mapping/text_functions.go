@@ -91,8 +91,8 @@ func replaceText(m *meter, args []any) (any, error) {
 		return nil, err
 	}
 	n := strings.Count(s[0], s[1])
-	if grown := len(s[2]) - len(s[1]); grown > 0 && n > maxText/grown {
-		return nil, errText
+	if grown := len(s[2]) - len(s[1]); grown > 0 && n > m.room.result/grown {
+		return nil, m.tooLong()
 	}
 	if err := m.text(len(s[0]) + n*(len(s[2])-len(s[1]))); err != nil {
 		return nil, err

@@ -219,8 +219,8 @@ func textOf(m *meter, v any) (string, error) {
 		if err := m.spend(len(text) + 2); err != nil {
 			return "", err
 		}
-		if b.WriteString(text); b.Len() > maxText {
-			return "", errText
+		if b.WriteString(text); b.Len() > m.room.result {
+			return "", m.tooLong()
 		}
 	}
 	return b.String(), nil
@@ -243,14 +243,14 @@ func jsonText(m *meter, v any) (string, error) {
 
 // plain returns a copy of v made of JSON values only, and refuses what is too large or not finite.
 func plain(m *meter, v any) (any, error) {
-	room := maxResult
-	return m.plain(v, &room)
+	left := m.room.result
+	return m.plain(v, &left)
 }
 
-func (m *meter) plain(v any, room *int) (any, error) {
+func (m *meter) plain(v any, left *int) (any, error) {
 	take := func(n int) error {
-		if *room -= n; *room < 0 {
-			return errResult
+		if *left -= n; *left < 0 {
+			return m.tooLarge()
 		}
 		return m.spend(n)
 	}
@@ -262,12 +262,12 @@ func (m *meter) plain(v any, room *int) (any, error) {
 	case markup:
 		return validText(v.text), take(len(v.text) + 2)
 	case map[string]any:
-		out := make(map[string]any, min(len(v), maxResult/8))
+		out := make(map[string]any, min(len(v), m.room.result/8))
 		for _, key := range sortedKeys(v) {
 			if err := take(len(key) + 8); err != nil {
 				return nil, err
 			}
-			one, err := m.plain(v[key], room)
+			one, err := m.plain(v[key], left)
 			if err != nil {
 				return nil, err
 			}
@@ -292,7 +292,7 @@ func (m *meter) plain(v any, room *int) (any, error) {
 	}
 	out := make([]any, n)
 	for i := range n {
-		one, err := m.plain(item(v, i), room)
+		one, err := m.plain(item(v, i), left)
 		if err != nil {
 			return nil, err
 		}

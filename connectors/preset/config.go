@@ -234,7 +234,7 @@ func (c *Config) item(s *sink) {
 		return
 	}
 	_, names := expressionNames(&c.preset.doc)
-	compiled, err := mapping.CompileSetting("record", c.record, names)
+	compiled, err := mapping.CompileRecord("record", c.record, names)
 	var found mapping.Errors
 	if errors.As(err, &found) {
 		for _, one := range found {

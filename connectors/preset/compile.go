@@ -173,10 +173,19 @@ func (s *source) textsOf(field string, texts map[string]string, names mapping.Na
 
 // setting compiles a value; nothing gives nil.
 func (s *source) setting(field string, value any, names mapping.Names) *mapping.Setting {
+	return s.compiled(mapping.CompileSetting, field, value, names)
+}
+
+// sent is setting for what is sent, whose size batch bounds.
+func (s *source) sent(field string, value any, names mapping.Names) *mapping.Setting {
+	return s.compiled(mapping.CompileRecord, field, value, names)
+}
+
+func (s *source) compiled(by func(string, any, mapping.Names) (*mapping.Setting, error), field string, value any, names mapping.Names) *mapping.Setting {
 	if value == nil || value == "" {
 		return nil
 	}
-	compiled, err := mapping.CompileSetting(field, value, names)
+	compiled, err := by(field, value, names)
 	s.compile(err)
 	return compiled
 }
@@ -216,9 +225,9 @@ func (s *source) auths(p *Preset, own mapping.Names) {
 
 func (s *source) body(p *Preset, own, record mapping.Names) {
 	b := p.doc.Body
-	p.item = s.setting("body.item", b.Item, record)
+	p.item = s.sent("body.item", b.Item, record)
 	wrapping := join(record, mapping.Names{"item": {Type: "any"}})
-	p.wrap = s.setting("body.wrap", b.Wrap, wrapping)
+	p.wrap = s.sent("body.wrap", b.Wrap, wrapping)
 	p.group = s.setting("body.group", b.Group, wrapping)
 	if b.Envelope != nil {
 		p.envelope = s.setting("body.envelope.template", b.Envelope.Template, join(own, mapping.Names{"group": {Type: "any"}}))

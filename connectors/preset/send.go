@@ -87,10 +87,6 @@ func (b *batch) post(ctx context.Context, list []piece) {
 		b.each(list, connectors.Result{Err: rest})
 		return
 	}
-	if limit := b.sink.preset.doc.Batch.MaxBytes; limit > 0 && len(list) == 1 && len(list[0].bytes) > limit {
-		b.each(list, connectors.Result{Err: connectors.Permanently("send: the record is larger than a request may be, %d bytes", limit)})
-		return
-	}
 	r, err := b.sink.exchange(ctx, list)
 	if err != nil {
 		b.fail(list, connectors.AsError(err))
@@ -183,6 +179,9 @@ func (s *sink) request(ctx context.Context, list []piece) (call connectors.Call,
 	}
 	if body, err = s.frame(ctx, list); err != nil {
 		return call, nil, connectors.Permanently("send: %w", err)
+	}
+	if most := s.preset.doc.Batch.MaxBytes; most > 0 && len(body) > most { // of one record: chunks cuts more of them
+		return call, nil, connectors.Permanently("send: the record makes a request of %d bytes, %d are the most", len(body), most)
 	}
 	if call.Method != http.MethodGet {
 		call.Body = body

@@ -94,7 +94,7 @@ func (s *source) mapping(field string, value map[string]any, names mapping.Names
 	if value == nil {
 		return nil
 	}
-	return s.sent(field, any(value), names)
+	return s.record(field, any(value), names)
 }
 
 // longestText bounds what is made of a description; limits of the preset cut it further.

@@ -14,6 +14,7 @@ import (
 type Preset struct {
 	doc    Document
 	params map[string]Param
+	wanted map[string]*mapping.Setting // when a param must be there
 
 	url      *mapping.SettingText
 	query    []namedText
@@ -74,15 +75,23 @@ var framings = map[string]string{
 }
 
 func (s *source) preset(d *Document) *Preset {
-	p := &Preset{doc: *d, params: map[string]Param{}}
+	p := &Preset{doc: *d, params: map[string]Param{}, wanted: map[string]*mapping.Setting{}}
 	for i, one := range d.Params {
 		if _, twice := p.params[one.Name]; twice {
 			s.add("params["+strconv.Itoa(i)+"].name", "is there twice")
 		}
 		p.params[one.Name] = one
+		if one.Type == "secret" {
+			s.secrets = append(s.secrets, one.Name)
+		}
 		s.param("params["+strconv.Itoa(i)+"]", one)
 	}
 	own, record := expressionNames(d)
+	for i, one := range d.Params {
+		if when := s.setting("params["+strconv.Itoa(i)+"].required_when", one.RequiredWhen, own); when != nil {
+			p.wanted[one.Name] = when
+		}
+	}
 	request := join(own, mapping.Names{"group": {Type: "any"}})
 	if d.Body.Framing == "single" {
 		request = join(record, mapping.Names{"item": {Type: "any"}, "group": {Type: "any"}})
@@ -91,7 +100,9 @@ func (s *source) preset(d *Document) *Preset {
 	p.query = s.textsOf("request.query", d.Request.Query, request)
 	p.headers = s.textsOf("request.headers", d.Request.Headers, request)
 	p.packing = s.text("request.compression", d.Request.Compression, own)
+	s.headers(d)
 	s.auths(p, own)
+	s.aside(p)
 	s.body(p, own, record)
 	s.response(p)
 	s.confirm(p, own)
@@ -109,6 +120,9 @@ func (s *source) param(field string, p Param) {
 	}
 	if p.Type == "secret" && (p.Default != nil || p.Example != "") {
 		s.add(field, "a secret has neither default nor example")
+	}
+	if p.RequiredWhen != "" && (p.Required || p.Default != nil) {
+		s.add(field+".required_when", "belongs to a param that may be missing: neither required nor with a default")
 	}
 	if p.Default != nil {
 		if _, err := p.value(p.Default); err != nil {
@@ -158,6 +172,7 @@ func join(lists ...mapping.Names) mapping.Names {
 }
 
 func (s *source) text(field, text string, names mapping.Names) *mapping.SettingText {
+	s.sent(field, text)
 	t, err := mapping.CompileSettingText(field, text, names)
 	s.compile(err)
 	return t
@@ -174,11 +189,6 @@ func (s *source) textsOf(field string, texts map[string]string, names mapping.Na
 // setting compiles a value; nothing gives nil.
 func (s *source) setting(field string, value any, names mapping.Names) *mapping.Setting {
 	return s.compiled(mapping.CompileSetting, field, value, names)
-}
-
-// sent is setting for what is sent, whose size batch bounds.
-func (s *source) sent(field string, value any, names mapping.Names) *mapping.Setting {
-	return s.compiled(mapping.CompileRecord, field, value, names)
 }
 
 func (s *source) compiled(by func(string, any, mapping.Names) (*mapping.Setting, error), field string, value any, names mapping.Names) *mapping.Setting {
@@ -225,12 +235,12 @@ func (s *source) auths(p *Preset, own mapping.Names) {
 
 func (s *source) body(p *Preset, own, record mapping.Names) {
 	b := p.doc.Body
-	p.item = s.sent("body.item", b.Item, record)
+	p.item = s.record("body.item", b.Item, record)
 	wrapping := join(record, mapping.Names{"item": {Type: "any"}})
-	p.wrap = s.sent("body.wrap", b.Wrap, wrapping)
-	p.group = s.setting("body.group", b.Group, wrapping)
+	p.wrap = s.record("body.wrap", b.Wrap, wrapping)
+	p.group = s.record("body.group", b.Group, wrapping)
 	if b.Envelope != nil {
-		p.envelope = s.setting("body.envelope.template", b.Envelope.Template, join(own, mapping.Names{"group": {Type: "any"}}))
+		p.envelope = s.record("body.envelope.template", b.Envelope.Template, join(own, mapping.Names{"group": {Type: "any"}}))
 		p.itemsAt = s.path("body.envelope.items_at", b.Envelope.ItemsAt)
 	}
 	for i, at := range b.Needs {
@@ -287,7 +297,7 @@ func (s *source) confirm(p *Preset, own mapping.Names) {
 	p.confirm = &confirmPlan{
 		Confirm: *c, when: s.setting("confirm.when", c.When, own), until: s.setting("confirm.until", c.Until, judging),
 		fail: s.setting("confirm.fail", c.Fail, judging), query: s.textsOf("confirm.query", c.Query, asking),
-		body: s.setting("confirm.body", c.Body, asking), every: s.duration("confirm.every", c.Every), most: s.duration("confirm.for", c.For),
+		body: s.record("confirm.body", c.Body, asking), every: s.duration("confirm.every", c.Every), most: s.duration("confirm.for", c.For),
 	}
 	if len(p.id) == 0 {
 		s.add("confirm", "needs response.id")

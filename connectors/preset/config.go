@@ -116,6 +116,12 @@ func (c *Config) values() map[string]any {
 		}
 		values[p.Name] = value
 	}
+	for _, p := range c.preset.doc.Params {
+		when := c.preset.wanted[p.Name]
+		if there := c.nodes[p.Name] != nil; !there && when != nil && isTrue(context.Background(), when, map[string]any{"params": values}) {
+			c.fault(p.Name, "is missing; it is required when %s%s", condition(p.RequiredWhen), hint(p))
+		}
+	}
 	for _, name := range sortedKeys(c.nodes) {
 		if _, known := c.preset.params[name]; !known && !slices.Contains(ofAll, name) {
 			c.fault(name, "there is no such setting; there are %s", strings.Join(append(paramNames(c.preset.doc), ofAll...), ", "))
@@ -126,6 +132,15 @@ func (c *Config) values() map[string]any {
 
 // ofAll are the settings every preset has.
 var ofAll = []string{"address", "record", "validators", "answers"}
+
+// condition is an expression over params in the words of a connection, whose settings they are.
+func condition(text string) string {
+	text = strings.TrimSpace(text)
+	if inner, ok := strings.CutPrefix(text, "${"); ok {
+		text = strings.TrimSuffix(inner, "}")
+	}
+	return strings.ReplaceAll(text, "params.", "settings.")
+}
 
 func hint(p Param) string {
 	if p.Help == "" {
@@ -164,7 +179,7 @@ func (p Param) value(raw any) (any, error) {
 		}
 		return nil, errors.New("is a whole number")
 	}
-	if !scalar || text == "" || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if !scalar || text == "" || strings.ContainsFunc(text, control) {
 		return nil, errors.New("is a text on one line")
 	}
 	if p.Type == "host" && !hostText.MatchString(text) {
@@ -191,6 +206,14 @@ func (p Param) matcher() (*regexp.Regexp, error) {
 
 // Open checks the settings, reporting every fault with its name, and builds the connector. It calls nobody.
 func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
+	s, err := c.sink(env)
+	if err != nil {
+		return nil, err
+	}
+	return s.shaped(), nil
+}
+
+func (c *Config) sink(env connectors.Env) (*sink, error) {
 	c.faults = nil
 	s := &sink{preset: c.preset, env: env, item: c.preset.item, params: c.values()}
 	if r := c.preset.doc.Rate; r != nil {
@@ -224,7 +247,7 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	if len(c.faults) > 0 {
 		return nil, errors.Join(c.faults...)
 	}
-	return s.shaped(), nil
+	return s, nil
 }
 
 // item puts the operator's record in place of the preset's.

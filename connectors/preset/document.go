@@ -39,19 +39,20 @@ type Lifecycle struct {
 // Param is what an operator fills in, as settings.NAME of the connection. Expressions see it as params.NAME; of a secret
 // they see whether it is set.
 type Param struct {
-	Name     string         `yaml:"name"`
-	Type     string         `yaml:"type"` // string, int, bool, enum, url, host, secret
-	Required bool           `yaml:"required"`
-	Default  any            `yaml:"default"`
-	Enum     map[string]any `yaml:"enum"` // label to what expressions see of it
-	Pattern  string         `yaml:"pattern"`
-	Help     string         `yaml:"help"`
-	Example  string         `yaml:"example"`
+	Name         string         `yaml:"name"`
+	Type         string         `yaml:"type"` // string, int, bool, enum, url, host, secret
+	Required     bool           `yaml:"required"`
+	RequiredWhen string         `yaml:"required_when"` // an expression over params
+	Default      any            `yaml:"default"`
+	Enum         map[string]any `yaml:"enum"` // label to what expressions see of it
+	Pattern      string         `yaml:"pattern"`
+	Help         string         `yaml:"help"`
+	Example      string         `yaml:"example"`
 }
 
 // Request is the call. Its texts are those of a rule, with ${...} in them.
 type Request struct {
-	Method string `yaml:"method"` // default POST
+	Method string `yaml:"method"` // POST (default), PUT, PATCH, DELETE: all have a body, in which records are sent
 	// URL has every value escaped for its place. ${secret.NAME} is a credential in it, or the whole of it.
 	URL         string            `yaml:"url"`
 	AllowHosts  []string          `yaml:"allow_hosts"` // globs, compared with the host that came out
@@ -231,7 +232,8 @@ type Ping struct {
 	Success []Answer `yaml:"success"`
 }
 
-// Test are the settings of a connection to try the preset with.
+// Test is what the preset is tried with when it is read: the settings of a connection.
 type Test struct {
 	Settings map[string]any `yaml:"settings"` // with a record, where the preset needs one
+	Event    map[string]any `yaml:"event"`    // what expressions need of an event to try, besides what most have
 }

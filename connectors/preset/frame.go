@@ -71,7 +71,7 @@ func (s *sink) pieces(ctx context.Context, number int, r *connectors.Record, in 
 	if s.auth.Kind == "body" {
 		var ok bool
 		if unit, ok = s.auth.at.put(unit, s.marks[s.auth.Secret]); !ok {
-			return nil, errors.New("the record has something else in the place of the credential")
+			return nil, inField("auth", "the record has something else in the place of the credential")
 		}
 	}
 	one := piece{record: number}
@@ -127,7 +127,7 @@ func (s *sink) record(ctx context.Context, r *connectors.Record, in map[string]a
 	for _, at := range s.preset.eventID {
 		var ok bool
 		if v, ok = at.put(v, r.EventID); !ok {
-			return nil, errors.New("the record has something else in the place of the event's id")
+			return nil, inField("body.event_id_at", "the record has something else in the place of the event's id")
 		}
 	}
 	if e := s.preset.doc.Body.Escape; e != nil {
@@ -142,7 +142,7 @@ func (s *sink) record(ctx context.Context, r *connectors.Record, in map[string]a
 			continue
 		}
 		if l.Over == "fail" {
-			return nil, fmt.Errorf("%s is longer than %d characters", l.At, l.Max)
+			return nil, inField("body.limits", "%s is longer than %d characters", l.At, l.Max)
 		}
 		v, _ = l.at.put(v, string([]rune(text)[:l.Max-1])+"…")
 	}
@@ -209,7 +209,7 @@ func (s *sink) fitted(unit any) ([][]byte, error) {
 	long, _ := s.preset.cutAt.find(unit)
 	words, ok := long.(string)
 	if !ok || s.preset.doc.Batch.OnOversize == "" || s.preset.doc.Batch.OnOversize == "dead_letter" {
-		return nil, fmt.Errorf("the record has %d bytes, %d are the most", len(text), most)
+		return nil, inField("batch.max_item_bytes", "the record has %d bytes, %d are the most", len(text), most)
 	}
 	rest, err := encode(words)
 	if err != nil {
@@ -217,7 +217,7 @@ func (s *sink) fitted(unit any) ([][]byte, error) {
 	}
 	room := most - (len(text) - len(rest)) - 64 // for the mark of a part, and the quotes
 	if room < 256 {
-		return nil, fmt.Errorf("the record has %d bytes besides the text that may be cut, %d are the most", len(text)-len(rest), most)
+		return nil, inField("batch.max_item_bytes", "the record has %d bytes besides the text that may be cut, %d are the most", len(text)-len(rest), most)
 	}
 	if s.preset.doc.Batch.OnOversize == "cut" {
 		start, _ := head(words, room)
@@ -302,7 +302,7 @@ func (s *sink) frame(ctx context.Context, list []piece) ([]byte, error) {
 	}
 	whole, ok := s.preset.itemsAt.put(around, json.RawMessage(array))
 	if !ok {
-		return nil, errors.New("the envelope has no place for its records")
+		return nil, inField("body.envelope.items_at", "the envelope has no place for its records")
 	}
 	return encode(whole)
 }

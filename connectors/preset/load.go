@@ -54,9 +54,10 @@ func (f Fault) Error() string {
 
 // source is a preset file as it is being read: where its fields stand, and what was found wrong so far.
 type source struct {
-	file   string
-	lines  map[string]int // by field
-	faults []Fault
+	file    string
+	lines   map[string]int // by field
+	secrets []string       // params that are secrets
+	faults  []Fault
 }
 
 func (s *source) add(field, format string, args ...any) {
@@ -97,6 +98,9 @@ func Parse(file string, text []byte) (*Preset, error) {
 		return nil, s.err()
 	}
 	p := s.preset(d)
+	if len(s.faults) == 0 {
+		s.rehearse(p)
+	}
 	if len(s.faults) > 0 {
 		return nil, s.err()
 	}
@@ -234,14 +238,21 @@ func (s *source) schema(err error) {
 	}
 }
 
-// Read reads every *.yaml of a folder.
+// Read reads every *.yaml of a folder, and refuses those that nearly are.
 func Read(files fs.FS) (map[string]*Preset, error) {
-	names, err := fs.Glob(files, "*.yaml")
+	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
 		return nil, err
 	}
 	all, faults := map[string]*Preset{}, []error(nil)
-	for _, name := range names {
+	for _, entry := range entries {
+		name := entry.Name()
+		if misspelt := strings.ToLower(path.Ext(name)); path.Ext(name) != ".yaml" {
+			if misspelt == ".yml" || misspelt == ".yaml" {
+				faults = append(faults, Fault{File: name, Message: "is not read: the files of presets end in .yaml"})
+			}
+			continue
+		}
 		text, err := fs.ReadFile(files, name)
 		if err != nil {
 			faults = append(faults, err)

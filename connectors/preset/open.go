@@ -38,12 +38,12 @@ func (c *Config) open(s *sink) {
 	s.confirms = c.preset.confirm != nil && s.holds(c.preset.confirm.when)
 	packing, err := c.preset.packing.Fill(context.Background(), s.names(nil), asItIs)
 	if err != nil || !slices.Contains([]string{"", "none", "gzip"}, packing) {
-		c.faults = append(c.faults, errors.New("settings: the compression is neither none nor gzip"))
+		c.faults = append(c.faults, inField("request.compression", "settings: the compression is neither none nor gzip"))
 	}
 	s.gzip = packing == "gzip"
 	origin, err := s.target(context.Background(), s.names(nil), true)
 	if err != nil {
-		c.faults = append(c.faults, fmt.Errorf("settings: the URL: %w", err))
+		c.faults = append(c.faults, inField("request.url", "settings: the URL: %w", err))
 		return
 	}
 	for _, mark := range s.marks {
@@ -53,13 +53,17 @@ func (c *Config) open(s *sink) {
 	}
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" {
-		c.faults = append(c.faults, errors.New("settings: they make no URL"))
+		c.faults = append(c.faults, inField("request.url", "settings: they make no URL"))
+		return
+	}
+	if placed.Whole == "" && strings.Contains(u.Host, markStart) {
+		c.faults = append(c.faults, inField("request.url", "settings: a secret stands in the host of the URL; it has its place in the path or the query, or is the URL as a whole"))
 		return
 	}
 	s.origin = u.Scheme + "://" + u.Host
 	if placed.Whole == "" {
 		if err := s.finish(u); err != nil {
-			c.faults = append(c.faults, fmt.Errorf("settings: %w", err))
+			c.faults = append(c.faults, inField("request.url", "settings: %w", err))
 		}
 	} else {
 		s.whole = true
@@ -71,8 +75,10 @@ func (c *Config) open(s *sink) {
 func newMark() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return "mark-" + hex.EncodeToString(b[:])
+	return markStart + hex.EncodeToString(b[:])
 }
+
+const markStart = "mark-"
 
 // holds tells whether a condition over params is true; none always is.
 func (s *sink) holds(when *mapping.Setting) bool {
@@ -118,6 +124,9 @@ func (c *Config) way(s *sink, a authPlan) connectors.Auth {
 		tokenURL := text("oauth.token_url")
 		if fault := connectors.AddressFault(tokenURL); fault != "" {
 			c.faults = append(c.faults, fmt.Errorf("settings: the URL of the token server %s", fault))
+		}
+		if text("oauth.client_id") == "" {
+			c.faults = append(c.faults, errors.New("settings: the id of the client is missing"))
 		}
 		if a.Kind == "oauth2_cc" {
 			return connectors.ClientCredentials{TokenURL: tokenURL, ID: text("oauth.client_id"), Secret: secret, Scopes: strings.Fields(text("oauth.scope"))}
@@ -186,7 +195,7 @@ func (s *sink) target(ctx context.Context, in map[string]any, probe bool) (strin
 		case value == "" && probe:
 			return "x", nil
 		case value == "":
-			return "", errors.New("a value in the path of the URL is empty")
+			return "", inField("request.url", "a value in the path of the URL is empty")
 		default:
 			return url.PathEscape(value), nil
 		}
@@ -227,8 +236,8 @@ func (s *sink) call(ctx context.Context, in map[string]any) (connectors.Call, er
 		if slices.Contains(p.doc.Request.Percent, one[0]) {
 			one[1] = percent(one[1])
 		}
-		if strings.ContainsFunc(one[1], func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			return call, connectors.Permanently("send: header %s is not a text on one line", one[0])
+		if strings.ContainsFunc(one[1], control) {
+			return call, connectors.Permanently("send: %w", inField("request.headers."+one[0], "header %s is not a text on one line", one[0]))
 		}
 		call.Header.Set(one[0], one[1])
 	}

@@ -181,15 +181,13 @@ func (s *sink) request(ctx context.Context, list []piece) (call connectors.Call,
 		return call, nil, connectors.Permanently("send: %w", err)
 	}
 	if most := s.preset.doc.Batch.MaxBytes; most > 0 && len(body) > most { // of one record: chunks cuts more of them
-		return call, nil, connectors.Permanently("send: the record makes a request of %d bytes, %d are the most", len(body), most)
+		return call, nil, connectors.Permanently("send: %w", inField("batch.max_bytes", "the record makes a request of %d bytes, %d are the most", len(body), most))
 	}
-	if call.Method != http.MethodGet {
-		call.Body = body
-		call.Header.Set("Content-Type", cmp.Or(s.preset.doc.Body.ContentType, framings[s.preset.doc.Body.Framing]))
-		if s.gzip {
-			call.Body = packed(body)
-			call.Header.Set("Content-Encoding", "gzip")
-		}
+	call.Body = body
+	call.Header.Set("Content-Type", cmp.Or(s.preset.doc.Body.ContentType, framings[s.preset.doc.Body.Framing]))
+	if s.gzip {
+		call.Body = packed(body)
+		call.Header.Set("Content-Encoding", "gzip")
 	}
 	return call, body, nil
 }

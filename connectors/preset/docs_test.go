@@ -15,7 +15,7 @@ import (
 func TestTheDocumentedPresetWorks(t *testing.T) {
 	t.Parallel()
 	page := string(readFile(t, "../../docs/presets.md"))
-	text := regexp.MustCompile("(?s)```yaml\n(preset: .*?)```").FindStringSubmatch(page)[1]
+	text := documented(t)
 	want := regexp.MustCompile("(?s)```json\n(.*?)\n```").FindStringSubmatch(page)[1]
 	p, err := Parse("acme-logs.yaml", []byte(text))
 	connectortest.Must(t, err)
@@ -34,9 +34,14 @@ func TestTheDocumentedPresetWorks(t *testing.T) {
 	if got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
-	_, err = Parse("acme-logs.yaml", []byte(strings.Replace(text, "framing: envelope", "framing: xml", 1)))
-	if err == nil || !strings.Contains(page, err.Error()) {
-		t.Errorf("the page does not show %v", err)
+	for _, parts := range [][]string{
+		{"framing: envelope", "framing: xml"},
+		{"event_id_at: [$.event_id]\n", "event_id_at: [$.event_id]\n  wrap: { text: \"${item.what}\" }\n"},
+	} {
+		_, err = Parse("acme-logs.yaml", []byte(changed(t, text, parts...)))
+		if err == nil || !strings.Contains(page, err.Error()) {
+			t.Errorf("the page does not show %v", err)
+		}
 	}
 }
 

@@ -2,10 +2,10 @@
 // how we prove ourselves, how records become a request and what answers mean. The files below presets are part of the
 // program; an operator's own, in a folder, come beside or in place of them.
 //
-// Read document.go for what a file holds and load.go for how it is checked; compile.go makes a Preset of it. config.go is
-// what an operator writes for one connection, and open.go makes the connection's way to its server. frame.go turns
-// records into requests, send.go sends them, response.go says what an answer means, confirm.go asks on. ask.go puts
-// requests to people by the same way, inbound.go reads what they answer.
+// Read document.go for what a file holds; load.go and refuse.go say how it is checked, compile.go makes a Preset of it, and
+// rehearse.go tries that out. config.go is what an operator writes for one connection, and open.go makes the connection's
+// way to its server. frame.go turns records into requests, send.go sends them, response.go says what an answer means,
+// confirm.go asks on. ask.go puts requests to people by the same way, inbound.go reads what they answer.
 package preset
 
 import (

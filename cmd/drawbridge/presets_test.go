@@ -122,15 +122,21 @@ send: { at: %[1]s%[4]s }
 	p.fine("migrate")
 	p.fine("apply", "-y", "-f", "docs")
 	s := p.serve()
-	s.post(`{"EventType":"URM_Native_Ticket_Created","RequestId":"r-1","TenantId":"t-100","User":"CORP\\ana","Reason":"say \"please\""}`)
-	must(t, eventually(t.Context(), func() error {
-		for name, stand := range sinks {
-			if len(stand.Records()) != 1 {
-				return fmt.Errorf("%s has %d records:\n%s\n%s", name, len(stand.Records()), stand.Requests(), s.log)
+	arrive := func(n int) {
+		t.Helper()
+		must(t, eventually(t.Context(), func() error {
+			for name, stand := range sinks {
+				if len(stand.Records()) != n {
+					return fmt.Errorf("%s has %d records:\n%.2000s\n%s", name, len(stand.Records()), stand.Requests(), s.log)
+				}
 			}
-		}
-		return nil
-	}))
+			return nil
+		}))
+	}
+	s.post(`{"EventType":"URM_Native_Ticket_Created","RequestId":"r-1","TenantId":"t-100","User":"CORP\\ana","Reason":"say \"please\""}`)
+	arrive(1)
+	s.post(fmt.Sprintf(`{"EventType":"URM_Native_Ticket_Created","RequestId":"r-2","TenantId":"t-100","User":"CORP\\ana","Reason":%q}`, strings.Repeat("please ", 15_000)))
+	arrive(2)
 	ruled := sinks["logzio"].Records()[0].(map[string]any)
 	made := sinks["logz-two"].Records()[0].(map[string]any)
 	if ruled["message"] != `say "please"` || ruled["event_id"] == nil || ruled["event_id"] != made["event_id"] || made["request_id"] != "r-1" {
@@ -151,7 +157,7 @@ send: { at: %[1]s%[4]s }
 			t.Errorf("the test shows\n%s\nwithout %s", tried, want)
 		}
 	}
-	if strings.Contains(tried, "topsecret-key") || len(sinks["logzio"].Records()) != 2 {
+	if strings.Contains(tried, "topsecret-key") || len(sinks["logzio"].Records()) != 3 {
 		t.Errorf("after a test there are %d records, and it shows\n%s", len(sinks["logzio"].Records()), tried)
 	}
 	if log := s.log.String(); strings.Contains(log, "topsecret-key") {

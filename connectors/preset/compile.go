@@ -88,7 +88,7 @@ func (s *source) preset(d *Document) *Preset {
 	}
 	own, record := expressionNames(d)
 	for i, one := range d.Params {
-		if when := s.setting("params["+strconv.Itoa(i)+"].required_when", one.RequiredWhen, own); when != nil {
+		if when := s.condition("params["+strconv.Itoa(i)+"].required_when", one.RequiredWhen, own); when != nil {
 			p.wanted[one.Name] = when
 		}
 	}
@@ -214,7 +214,7 @@ func (s *source) duration(field, text string) time.Duration {
 func (s *source) auths(p *Preset, own mapping.Names) {
 	for i, a := range p.doc.Auth {
 		field := "auth[" + strconv.Itoa(i) + "]"
-		plan := authPlan{Auth: a, when: s.setting(field+".when", a.When, own), at: s.path(field+".at", a.At), texts: map[string]*mapping.SettingText{}}
+		plan := authPlan{Auth: a, when: s.condition(field+".when", a.When, own), at: s.path(field+".at", a.At), texts: map[string]*mapping.SettingText{}}
 		for _, name := range []string{a.Secret, a.Previous} {
 			if name != "" && p.params[name].Type != "secret" {
 				s.add(field, "%s is no param of type secret", name)
@@ -295,8 +295,8 @@ func (s *source) confirm(p *Preset, own mapping.Names) {
 	asking := join(own, mapping.Names{"id": {Type: "text"}})
 	judging := join(asking, responseNames)
 	p.confirm = &confirmPlan{
-		Confirm: *c, when: s.setting("confirm.when", c.When, own), until: s.setting("confirm.until", c.Until, judging),
-		fail: s.setting("confirm.fail", c.Fail, judging), query: s.textsOf("confirm.query", c.Query, asking),
+		Confirm: *c, when: s.condition("confirm.when", c.When, own), until: s.condition("confirm.until", c.Until, judging),
+		fail: s.condition("confirm.fail", c.Fail, judging), query: s.textsOf("confirm.query", c.Query, asking),
 		body: s.record("confirm.body", c.Body, asking), every: s.duration("confirm.every", c.Every), most: s.duration("confirm.for", c.For),
 	}
 	if len(p.id) == 0 {

@@ -114,6 +114,19 @@ func (s *source) sent(field string, value any) {
 	}
 }
 
+// condition compiles what has to be true; nothing gives nil. One that can only be something else would never be true.
+func (s *source) condition(field, text string, names mapping.Names) *mapping.Setting {
+	compiled := s.setting(field, text, names)
+	if compiled == nil {
+		return nil
+	}
+	inner := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(text), "${"), "}")
+	if _, err := mapping.CompileSetting(field, "${("+inner+") ? 1 : 0}", names); err != nil {
+		s.add(field, "is never true: it is no condition, as ${params.org != nil} is")
+	}
+	return compiled
+}
+
 // record compiles what is sent, whose size batch bounds.
 func (s *source) record(field string, value any, names mapping.Names) *mapping.Setting {
 	s.sent(field, value)

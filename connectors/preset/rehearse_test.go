@@ -81,6 +81,8 @@ func TestAPresetThatCannotWorkIsRefused(t *testing.T) {
 		"signed without an id":           {append([]string{key, signed}, alone...), "auth[0]: standard_webhooks signs the id of a message"},
 		"signed with one id for all":     {append([]string{key, signed, header, `{ webhook-id: "one" }`}, alone...), "request.headers: webhook-id is not another one for each event"},
 		"signed in parts of one id":      {append([]string{key, signed, header, `{ webhook-id: "${event_id}" }`, test, "\nbatch: { max_item_bytes: 2000, on_oversize: split, cut_at: $.what }" + test}, alone...), "batch.on_oversize: split makes several messages"},
+		"a condition that is a text":     {[]string{key, "{ when: \"${params.region}${params.key}\", kind: header, header: X-Acme-Key, secret: key }"}, "auth[0].when: is never true"},
+		"a condition on a text":          {[]string{"- { name: region", "- { name: org, type: string, required_when: \"${params.zone}\" }\n  - { name: zone, type: string }\n  - { name: region"}, "params[0].required_when: is never true"},
 		"a condition nothing depends on": {[]string{"{ name: key, type: secret, required: true", "{ name: key, type: secret, required: true, required_when: \"${params.region}\""}, "params[1].required_when: belongs to"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -93,7 +93,7 @@ func (c *check) aponoApproved() (string, error) {
 	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
 		return "", err
 	}
-	if err := c.aponoTold(id, issue.Key, "approve", "Kim Okafor", aponostandin.Granted); err != nil {
+	if err := c.aponoTold(id, issue.Key, "approve", "Kim Okafor (kim)", aponostandin.Granted); err != nil {
 		return "", err
 	}
 	return issue.Key + ", access is active, and the ticket says so", c.says(issue.Key, "it is active now")
@@ -107,7 +107,7 @@ func (c *check) aponoDenied() (string, error) {
 	if err := c.jira.Move(issue.Key, "acc-lee", "Declined", nil); err != nil {
 		return "", err
 	}
-	return issue.Key + ", rejected, read back", c.aponoTold(id, issue.Key, "reject", "Lee Santos", aponostandin.Rejected)
+	return issue.Key + ", rejected, read back", c.aponoTold(id, issue.Key, "reject", "Lee Santos (lee)", aponostandin.Rejected)
 }
 
 func (c *check) aponoAllOf() (string, error) {
@@ -120,7 +120,7 @@ func (c *check) aponoAllOf() (string, error) {
 	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
 		return "", err
 	}
-	if err := c.aponoTold(id, issue.Key, "approve", "Kim Okafor", aponostandin.Pending); err != nil {
+	if err := c.aponoTold(id, issue.Key, "approve", "Kim Okafor (kim)", aponostandin.Pending); err != nil {
 		return "", err
 	}
 	if err := c.apono.ApproveInPortal(id, dana.Email); err != nil {
@@ -218,7 +218,7 @@ func (c *check) aponoRevoked() (string, error) {
 	if err := c.jira.Move(issue.Key, "acc-lee", "Approved", nil); err != nil {
 		return "", err
 	}
-	if err := c.aponoTold(id, issue.Key, "approve", "Lee Santos", aponostandin.Granted); err != nil {
+	if err := c.aponoTold(id, issue.Key, "approve", "Lee Santos (lee)", aponostandin.Granted); err != nil {
 		return "", err
 	}
 	if err := c.jira.Move(issue.Key, "acc-kim", "Done", map[string]any{"resolution": "Done"}); err != nil {
@@ -228,7 +228,7 @@ func (c *check) aponoRevoked() (string, error) {
 		if err := c.aponoHas(c.apono, id, aponostandin.Revoking); err != nil {
 			return err
 		}
-		return c.comment(issue.Key, "Access taken back on the word of Kim Okafor")
+		return c.comment(issue.Key, "Access taken back on the word of Kim Okafor (kim)")
 	})
 	return issue.Key + ", Apono takes the access back, and the ticket says so", err
 }

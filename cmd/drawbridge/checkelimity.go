@@ -75,7 +75,7 @@ func (c *check) entityRemoval() (string, error) {
 	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
 		return "", err
 	}
-	return issue.Key + ", written into the connector log", c.journaled(id, issue.Key, "approved", "Kim Okafor")
+	return issue.Key + ", written into the connector log", c.journaled(id, issue.Key, "approved", "Kim Okafor (kim)")
 }
 
 func (c *check) relationshipRemoval() (string, error) {
@@ -88,7 +88,7 @@ func (c *check) relationshipRemoval() (string, error) {
 	if err := c.jira.Move(issue.Key, "acc-lee", "Declined", nil); err != nil {
 		return "", err
 	}
-	return issue.Key + ", written into the connector log", c.journaled(id, issue.Key, "denied", "Lee Santos")
+	return issue.Key + ", written into the connector log", c.journaled(id, issue.Key, "denied", "Lee Santos (lee)")
 }
 
 func (c *check) attributeAssignment() (string, error) {
@@ -110,7 +110,7 @@ func (c *check) attributeAssignment() (string, error) {
 	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
 		return "", err
 	}
-	return issue.Key + ", refused first, then written into the connector log", c.journaled(id, issue.Key, "approved", "Kim Okafor")
+	return issue.Key + ", refused first, then written into the connector log", c.journaled(id, issue.Key, "approved", "Kim Okafor (kim)")
 }
 
 func (c *check) accessReview() (string, error) {
@@ -177,7 +177,7 @@ func (c *check) changeMade() (string, error) {
 	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
 		return "", err
 	}
-	if err := c.journaled(id, issue.Key, "approved", "Kim Okafor"); err != nil {
+	if err := c.journaled(id, issue.Key, "approved", "Kim Okafor (kim)"); err != nil {
 		return "", err
 	}
 	if err := unasked(); err != nil {
@@ -266,7 +266,7 @@ func (c *check) decidePart(part gateway.CaseView) error {
 		return err
 	}
 	if !strings.HasPrefix(part.Subject, "add ") {
-		return c.journaled(part.RequestID, key, "approved", "Lee Santos")
+		return c.journaled(part.RequestID, key, "approved", "Lee Santos (lee)")
 	}
 	if err := c.says(key, "not among those who may decide"); err != nil {
 		return err
@@ -277,7 +277,7 @@ func (c *check) decidePart(part gateway.CaseView) error {
 	if err := c.jira.Move(key, "acc-kim", "Approved", nil); err != nil {
 		return err
 	}
-	return c.journaled(part.RequestID, key, "approved", "Kim Okafor")
+	return c.journaled(part.RequestID, key, "approved", "Kim Okafor (kim)")
 }
 
 func readJSON(text []byte, into any) error {

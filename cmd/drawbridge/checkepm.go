@@ -139,7 +139,7 @@ func (c *check) adminRevoked() (string, error) {
 		if told := c.epm.Decisions(id); len(told) != 2 || told[1].Decision != "Denied" || told[1].Answered != http.StatusOK {
 			return fmt.Errorf("EPM was told %+v, want Approved, then Denied", told)
 		}
-		return c.comment(issue.Key, "Access taken back on the word of Kim Okafor")
+		return c.comment(issue.Key, "Access taken back on the word of Kim Okafor (kim)")
 	})
 	return issue.Key + ", EPM was told, and the ticket says so", errors.Join(err, rule(), policy())
 }

@@ -59,7 +59,7 @@ func (c *check) toolApproved() (string, error) {
 	if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
 		return "", err
 	}
-	return issue.Key + ", the tool was told in its own words, once", c.toolTold(id, issue.Key, webhookstandin.Approved, "Kim Okafor")
+	return issue.Key + ", the tool was told in its own words, once", c.toolTold(id, issue.Key, webhookstandin.Approved, "Kim Okafor (kim)")
 }
 
 func (c *check) toolDenied() (string, error) {
@@ -71,7 +71,7 @@ func (c *check) toolDenied() (string, error) {
 	if err := c.jira.Move(issue.Key, "acc-lee", "Declined", nil); err != nil {
 		return "", err
 	}
-	return issue.Key + ", what the tool holds is read back", c.toolTold(id, issue.Key, webhookstandin.Denied, "Lee Santos")
+	return issue.Key + ", what the tool holds is read back", c.toolTold(id, issue.Key, webhookstandin.Denied, "Lee Santos (lee)")
 }
 
 // toolCloudEvents has the tool speak CloudEvents while its settings say so.
@@ -93,7 +93,7 @@ func (c *check) toolCloudEvents() (string, error) {
 		if err := c.jira.Move(issue.Key, "acc-kim", "Approved", nil); err != nil {
 			return "", err
 		}
-		if err := c.toolTold(id, issue.Key, webhookstandin.Approved, "Kim Okafor"); err != nil {
+		if err := c.toolTold(id, issue.Key, webhookstandin.Approved, "Kim Okafor (kim)"); err != nil {
 			return "", err
 		}
 		keys = append(keys, issue.Key)

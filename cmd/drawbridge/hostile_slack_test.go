@@ -84,7 +84,7 @@ func TestHostileSlack(t *testing.T) {
 		}, nil},
 		{"somebody without the right clicks", func(s *stage) {
 			s.click(taken, by("max"))
-			s.refused("The answer of Max (approved) does not count")
+			s.refused("The answer of max (approved) does not count")
 		}, nil},
 		{"a person nobody knows clicks", func(s *stage) {
 			s.slack.SetPerson(slackstandin.Person{ID: "U0WHO", Name: "Kim Okafor", Mail: "kim.okafor@elsewhere.example"})

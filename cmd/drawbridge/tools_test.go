@@ -24,8 +24,8 @@ func TestAponoIsAskedAfterALostAnswerBeforeItIsToldAgain(t *testing.T) {
 		status, by, action, name string
 		state                    aponostandin.State
 	}{
-		{"Approved", "acc-kim", "approve", "Kim Okafor", aponostandin.Granted},
-		{"Declined", "acc-lee", "reject", "Lee Santos", aponostandin.Rejected},
+		{"Approved", "acc-kim", "approve", "Kim Okafor (kim)", aponostandin.Granted},
+		{"Declined", "acc-lee", "reject", "Lee Santos (lee)", aponostandin.Rejected},
 	} {
 		t.Run(test.action, func(t *testing.T) {
 			t.Parallel()
@@ -90,7 +90,7 @@ func TestRefusedByAponoIsADeadLetterAndTheTicketSaysSo(t *testing.T) {
 	must(t, c.aponoSilent(id))
 	_, err = c.bridge.gateway.Replay(c.ctx, dead.ID, "tester", "named in the access flow")
 	must(t, err)
-	must(t, c.aponoTold(id, issue.Key, "approve", "Kim Okafor", aponostandin.Granted))
+	must(t, c.aponoTold(id, issue.Key, "approve", "Kim Okafor (kim)", aponostandin.Granted))
 }
 
 func TestAponoThatWasDecidedTheOtherWayIsNotOverruled(t *testing.T) {
@@ -233,7 +233,7 @@ inbound:
 	_, err = c.bridge.gateway.Replay(c.ctx, dead.ID, "tester", "looked up")
 	must(t, err)
 	must(t, c.says(issue.Key, "accepted by datatheorem"))
-	if told := c.datatheorem.Updates(); len(told) != 1 || told[0].Status != "CLOSED_RISK_ACCEPTED" || told[0].Comment != "Kim Okafor" {
+	if told := c.datatheorem.Updates(); len(told) != 1 || told[0].Status != "CLOSED_RISK_ACCEPTED" || told[0].Comment != "Kim Okafor (kim)" {
 		t.Errorf("Data Theorem was told %+v", told)
 	}
 
@@ -254,7 +254,7 @@ func TestJournalOfElimityIsWrittenOnceAfterAFault(t *testing.T) {
 	must(t, err)
 	c.elimity.FailWrites(1, http.StatusBadGateway)
 	must(t, c.jira.Move(issue.Key, "acc-kim", "Approved", nil))
-	must(t, c.journaled(id, issue.Key, "approved", "Kim Okafor"))
+	must(t, c.journaled(id, issue.Key, "approved", "Kim Okafor (kim)"))
 }
 
 // A decision whose answer was lost is recorded here only once its connection tells nobody any more. Whether Elimity was
@@ -306,7 +306,7 @@ func TestJournalOfElimityIsWrittenThoughTheChangeWasMade(t *testing.T) {
 	must(t, c.elimity.CarryOut(n))
 	must(t, c.elimity.Reload(elimitystandin.Bo.SourceID))
 	c.elimity.FailNext(0, 0)
-	must(t, c.journaled(id, issue.Key, "approved", "Kim Okafor"))
+	must(t, c.journaled(id, issue.Key, "approved", "Kim Okafor (kim)"))
 }
 
 func TestRefusedByElimityIsADeadLetterAndTheTicketSaysSo(t *testing.T) {
@@ -319,7 +319,7 @@ func TestRefusedByElimityIsADeadLetterAndTheTicketSaysSo(t *testing.T) {
 	dead := c.deadPost(t, "elimity", id, issue.Key)
 	_, err = c.bridge.gateway.Replay(c.ctx, dead.ID, "tester", "mended")
 	must(t, err)
-	must(t, c.journaled(id, issue.Key, "approved", "Kim Okafor"))
+	must(t, c.journaled(id, issue.Key, "approved", "Kim Okafor (kim)"))
 }
 
 func TestManualWebhookOfARequestThatEndedLetsNobodyThrough(t *testing.T) {

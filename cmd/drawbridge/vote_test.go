@@ -247,7 +247,7 @@ func TestMailDecidesByALink(t *testing.T) {
 		t.Errorf("after signing in the browser is at %s", shown.url)
 	}
 	shown.says(t, http.StatusOK, "Kim Okafor (Kim@Corp.example)")
-	b.answer(i.kim.Link(), "approved", "reason", "the scanner is <ours>").says(t, http.StatusOK, "Kim Okafor answered by this link")
+	b.answer(i.kim.Link(), "approved", "reason", "the scanner is <ours>").says(t, http.StatusOK, "Kim Okafor (Kim@Corp.example) answered by this link")
 	p.told(i.id, "Approved")
 	p.says(i.kim, "accepted by epm")
 	p.says(i.lee, "accepted by epm")
@@ -261,9 +261,14 @@ func TestMailDecidesByALink(t *testing.T) {
 
 	i = p.ask()
 	b = p.browser()
-	b.signIn(i.lee.Link(), "Lee", leesMail)
+	b.signIn(i.lee.Link(), "Kim Okafor", leesMail) // a name that Lee gave themselves
 	b.answer(i.lee.Link(), "denied")
 	p.told(i.id, "Denied")
+	const whose = "Kim Okafor (lee)"
+	if told := p.epm.Decisions(i.id); told[0].By != whose {
+		t.Errorf("EPM was told that %q decided, want %q", told[0].By, whose)
+	}
+	p.says(i.kim, "Denied by "+whose)
 	p.nowhere(i)
 }
 

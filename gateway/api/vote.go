@@ -169,7 +169,11 @@ func decidedWords(d *gateway.DecisionView) string {
 }
 
 func givenWords(g *gateway.AnswerView) string {
-	words := fmt.Sprintf("%s answered by this link on %s: %s.", g.By.Name, when(g.At), g.Outcome)
+	who := g.By.Mail // it has been proved; the name has not
+	if g.By.Name != who {
+		who = g.By.Name + " (" + who + ")"
+	}
+	words := fmt.Sprintf("%s answered by this link on %s: %s.", who, when(g.At), g.Outcome)
 	switch {
 	case g.Refused != "":
 		words += " It does not count: " + g.Refused + "."

@@ -172,7 +172,8 @@ func (s *search) people(ctx context.Context) error {
 			for _, r := range rows {
 				if p.Table == "decisions" {
 					if s.names.in(r.Values[0]) {
-						full = append(full, string(r.Values[1]))
+						name, _ := strings.CutSuffix(string(r.Values[1]), " ("+string(r.Values[0])+")") // the person is looked for anyway
+						full = append(full, name)
 					}
 				} else if name, yes := s.names.inRequester(r.Values[0]); yes {
 					s.about[r.CaseID] = true

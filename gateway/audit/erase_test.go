@@ -114,7 +114,7 @@ func TestEraseAnApprover(t *testing.T) {
 	storetest.Engines(t, func(t *testing.T, engine string) {
 		w := newWorld(t, engine)
 		w.people(store.Identity{Person: "bob", System: "jira", Account: "5b10a2"})
-		d := w.decide("R1", `{"account":"CORP\\alice"}`, "bob", "Bob Brown")
+		d := w.decide("R1", `{"account":"CORP\\alice"}`, "bob", "Bob Brown (bob)")
 		w.issue(d)
 		w.in(func(tx *store.Tx) error {
 			if _, err := tx.AddRefusal(t.Context(), store.Refusal{LinkID: d.LinkID, CaseID: d.CaseID, Claim: "c", Code: "x", Text: "Bob Brown may not", By: "bob"}); err != nil {

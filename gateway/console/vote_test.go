@@ -121,7 +121,7 @@ func TestARequestIsAnsweredByKeyboard(t *testing.T) {
 		t.Errorf("the keyboard is at %q", at)
 	}
 	p.press("Enter")
-	p.until("main", "Kim Okafor answered by this link")
+	p.until("main", "Kim Okafor (kim@corp.example) answered by this link")
 	p.picture("vote-given", 900, 800)
 	if faults := p.complaints(); len(faults) > 0 {
 		t.Errorf("the browser complains: %v", faults)

@@ -19,8 +19,8 @@ type claim struct {
 	together bool // gathered by the desk's own approval: no one of them stands for all
 }
 
-func (c claim) verdict() Verdict {
-	return Verdict{Claim: c.id, Said: c.said, At: c.at, Account: c.by.Account, ByName: name(c.by)}
+func (in Input) verdict(c claim) Verdict {
+	return Verdict{Claim: c.id, Said: c.said, At: c.at, Account: c.by.Account, ByName: in.called(c)}
 }
 
 // before tells whether a claim was certainly made before another: by the history where both stand in one, by the desks'

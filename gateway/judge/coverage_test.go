@@ -398,12 +398,26 @@ func TestEdited(t *testing.T) {
 
 func TestTextsNameWhoIsMeant(t *testing.T) {
 	t.Parallel()
-	for want, by := range map[string]connectors.Person{
-		"Kim": {Name: "Kim", Mail: "kim@corp.example", Account: "acc-kim"}, "kim@corp.example": {Mail: "kim@corp.example", Account: "acc-kim"},
-		"acc-kim": {Account: "acc-kim"}, "somebody without a name": {},
+	long := strings.Repeat("x", 99)
+	for _, test := range []struct {
+		by   connectors.Person
+		want string
+	}{
+		{connectors.Person{Account: "acc-kim", Name: "Kim Okafor", Mail: "kim@corp.example"}, "Kim Okafor (kim)"},
+		{connectors.Person{Account: "acc-lee", Name: "Kim Okafor"}, "Kim Okafor (lee)"},
+		{connectors.Person{Account: "acc-lee", Name: "Kim Okafor (kim)"}, "Kim Okafor (kim) (lee)"},
+		{connectors.Person{Account: "acc-lee", Name: "Kim\x00\u202e\n Okafor"}, "Kim Okafor (lee)"},
+		{connectors.Person{Account: "acc-lee", Name: long + "yz"}, long + "… (lee)"},
+		{connectors.Person{Account: "acc-kim", Name: "Kim"}, "kim"},
+		{connectors.Person{Account: "acc-kim", Mail: "lee@corp.example"}, "kim"},
+		{connectors.Person{Account: "acc-kim", Name: "\u200b "}, "kim"},
+		{connectors.Person{Account: "acc-else", Name: "Kim Okafor", Mail: "kim@corp.example"}, "Kim Okafor"},
+		{connectors.Person{Account: "acc-else", Mail: "kim@corp.example"}, "kim@corp.example"},
+		{connectors.Person{Account: "acc-else"}, "acc-else"},
+		{connectors.Person{}, "somebody without a name"},
 	} {
-		if got := name(connectors.Account{Person: by}); got != want {
-			t.Errorf("got %q, want %q", got, want)
+		if got := approvedByKim().called(claim{by: connectors.Account{Person: test.by}}); got != test.want {
+			t.Errorf("%+v: got %q, want %q", test.by, got, test.want)
 		}
 	}
 }

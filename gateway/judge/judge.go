@@ -105,9 +105,9 @@ const (
 type Verdict struct {
 	Outcome Outcome       `json:"outcome"`
 	Claim   string        `json:"claim,omitempty"`
-	Said    Outcome       `json:"said,omitempty"` // what the ticket says, also when refused
-	By      string        `json:"by,omitempty"`   // the person
-	ByName  string        `json:"by_name,omitempty"`
+	Said    Outcome       `json:"said,omitempty"`    // what the ticket says, also when refused
+	By      string        `json:"by,omitempty"`      // the person
+	ByName  string        `json:"by_name,omitempty"` // what they are called
 	Account string        `json:"account,omitempty"`
 	At      time.Time     `json:"at,omitzero"` // when the desk says it was done
 	Code    Code          `json:"code,omitempty"`
@@ -134,7 +134,7 @@ func Judge(in Input) Verdict {
 		return refuse(Verdict{Said: said, Claim: in.Ticket.lastStep()}, NoMover, "the ticket's history does not show who brought it there")
 	}
 	last := claims[len(claims)-1]
-	v := last.verdict()
+	v := in.verdict(last)
 	if code, text := in.ticketFault(); code != "" {
 		return refuse(v, code, text)
 	}
@@ -150,7 +150,7 @@ func Judge(in Input) Verdict {
 // tally weighs all claims of one outcome together with those on other tickets and the votes recorded before.
 func (in Input) tally(said Outcome, claims []claim) Verdict {
 	last := claims[len(claims)-1]
-	v := last.verdict()
+	v := in.verdict(last)
 	all := in.everybody()
 	counted := map[string]bool{}
 	count := func(person string) {
@@ -174,7 +174,7 @@ func (in Input) tally(said Outcome, claims []claim) Verdict {
 			continue
 		}
 		if len(counted) == 0 {
-			last, v = one, one.verdict()
+			last, v = one, in.verdict(one)
 			v.By = person
 		}
 		count(person)
@@ -208,7 +208,7 @@ func (in Input) tally(said Outcome, claims []claim) Verdict {
 // counts tells whether a claim counts, whose it is, and that they did not change their mind since.
 func (in Input) counts(c claim, all []voice) (person string, code Code, text string) {
 	if person, code, text = in.may(c); code == "" && otherwise(all, person, c) {
-		return person, SaidOtherwise, fmt.Sprintf("%s has said the opposite since", name(c.by))
+		return person, SaidOtherwise, fmt.Sprintf("%s has said the opposite since", in.called(c))
 	}
 	return person, code, text
 }
@@ -300,7 +300,7 @@ func (in Input) revocation(c claim, v Verdict) Verdict {
 		return refuse(v, code, text)
 	}
 	if ok, err := in.among(*in.Terms.Revoke, c, in.actor(c)); err != nil || !ok {
-		return refuse(v, NotAnApprover, fmt.Sprintf("%s is not among those who may take access back (policy %s)", name(c.by), in.Terms.Name))
+		return refuse(v, NotAnApprover, fmt.Sprintf("%s is not among those who may take access back (policy %s)", in.called(c), in.Terms.Name))
 	}
 	v.Outcome = Revoked
 	return v

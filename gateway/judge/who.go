@@ -69,7 +69,7 @@ func (in Input) may(c claim) (person string, code Code, text string) {
 		return person, UnknownRequester, "the person who asks is not known to Drawbridge, so self-approval cannot be ruled out"
 	}
 	if person == in.Requester || in.alias(c.by.Person) {
-		return person, SelfApproval, fmt.Sprintf("%s is the person who asks, and nobody decides their own request", name(c.by))
+		return person, SelfApproval, fmt.Sprintf("%s is the person who asks, and nobody decides their own request", in.called(c))
 	}
 	if d := in.Terms.Deadline; d != nil && d.After > 0 && (c.at.IsZero() || c.at.After(in.Opened.Add(d.After))) {
 		return person, Late, fmt.Sprintf("it came after the time the policy %s gives", in.Terms.Name)
@@ -82,7 +82,7 @@ func (in Input) may(c claim) (person string, code Code, text string) {
 		return person, ConditionFailed, "the policy's condition could not be worked out: " + err.Error()
 	}
 	if !ok {
-		return person, NotAnApprover, fmt.Sprintf("%s is not among those who may decide (policy %s)", name(c.by), in.Terms.Name)
+		return person, NotAnApprover, fmt.Sprintf("%s is not among those who may decide (policy %s)", in.called(c), in.Terms.Name)
 	}
 	if in.editedAround(c) || in.Ticket.spoiled(c) {
 		return person, ContentChanged, "the ticket was edited before or after that, and did not say what was asked for; the decision must be made anew"
@@ -100,7 +100,7 @@ func (in Input) person(c claim) (string, Code, string) {
 	}
 	mover, known := in.Ticket.Movers[c.by.Account]
 	if c.by.Account == "" || !known || mover.Person == "" {
-		return "", UnknownMover, fmt.Sprintf("%s is not known to Drawbridge as a person", name(c.by))
+		return "", UnknownMover, fmt.Sprintf("%s is not known to Drawbridge as a person", named(c.by))
 	}
 	return mover.Person, "", ""
 }
@@ -182,11 +182,29 @@ func (e Evidence) spoiled(c claim) bool {
 	})
 }
 
-func name(a connectors.Account) string {
+// called is how everybody is told who did something. At many vendors people choose their names, and could bear another's:
+// whoever a document knows is called by the person too, after the name.
+func (in Input) called(c claim) string {
+	person, _, _ := in.person(c)
+	name := connectors.Clean(c.by.Name, longestName)
+	switch {
+	case person == "":
+		return named(c.by)
+	case name == "" || strings.EqualFold(name, person):
+		return person
+	}
+	return fmt.Sprintf("%s (%s)", name, person)
+}
+
+// named is what a vendor calls somebody.
+func named(a connectors.Account) string {
 	for _, text := range []string{a.Name, a.Mail, a.Account} {
-		if text != "" {
+		if text = connectors.Clean(text, longestName); text != "" {
 			return text
 		}
 	}
 	return "somebody without a name"
 }
+
+// longestName leaves room for the person where what is told is cut.
+const longestName = 100

@@ -71,37 +71,27 @@ const longestReason = 2000
 // errNoBallot is one answer to every token that is none of ours, so that nothing is learned by trying.
 var errNoBallot = &Refusal{Status: http.StatusNotFound, Text: "There is no request behind this link. It may have been cut or changed on its way; use it as it was sent."}
 
-// MayTry refuses an address from which too many links, forms or sign-ins came that were none.
-func (g *Gateway) MayTry(peer netip.Addr) error {
-	if wait := g.door.guard.wait(visitorAt(peer), shown{}, g.now()); wait > 0 {
-		return &Refusal{Status: http.StatusTooManyRequests, Text: "Too much that could not be right came from your address. Please wait a little.", RetryAfter: wait}
+// noBallot is the answer to a token that is none of ours. An address from which too many came is told to wait; somebody
+// who signed in is not, and neither is anybody with a token of ours: others may come from the same address.
+func (g *Gateway) noBallot(voter *Voter, peer netip.Addr) error {
+	if voter != nil {
+		return errNoBallot
 	}
-	return nil
-}
-
-// TriedWrong notes that one of them came.
-func (g *Gateway) TriedWrong(peer netip.Addr) {
-	g.door.guard.wrong(visitorAt(peer), g.now())
-}
-
-// visitorAt is who follows links from an address. What others try elsewhere keeps nobody out: a mark cannot be guessed,
-// however many try.
-func visitorAt(peer netip.Addr) sender {
-	s := senderOf("", 0, peer)
-	s.connection = VotePath + s.network.String()
-	return s
+	now, who := g.now(), senderOf("", 0, peer)
+	who.connection = VotePath + who.network.String() // what others try elsewhere keeps nobody out: a mark cannot be guessed
+	if wait := g.door.guard.wait(who, shown{}, now); wait > 0 {
+		return &Refusal{Status: http.StatusTooManyRequests, Text: "Too many links that are none came from your address. Please wait a little.", RetryAfter: wait}
+	}
+	g.door.guard.wrong(who, now)
+	return errNoBallot
 }
 
 // Ballot reads what a token is about; voter is nil as long as nobody signed in. The error is a *Refusal where there is
 // nothing to show. Reading changes nothing.
 func (g *Gateway) Ballot(ctx context.Context, token string, voter *Voter, peer netip.Addr) (b Ballot, err error) {
-	if err := g.MayTry(peer); err != nil {
-		return b, err
-	}
 	key, to, ok := g.readVoteToken(token)
 	if !ok {
-		g.TriedWrong(peer)
-		return b, errNoBallot
+		return b, g.noBallot(voter, peer)
 	}
 	err = g.store.AtOnce(ctx, func(q store.Queries) error {
 		b, err = g.ballot(ctx, q, key, to, voter)

@@ -310,24 +310,38 @@ func TestHostileVoteAfterTheTime(t *testing.T) {
 	p.told(i.id, "Denied")
 }
 
-// TestHostileVoteIsSlowedDown guesses links until nobody looks at them any more.
+// TestHostileVoteIsSlowedDown guesses links until nobody looks at them any more, and fails to sign in again and again. All
+// that keeps nobody at the same address from their own links.
 func TestHostileVoteIsSlowedDown(t *testing.T) {
 	t.Parallel()
 	p := openPostroom(t)
-	b := p.browser()
-	for range 40 {
-		if got := b.get(p.urls.bridge + "/vote/bG5r.AAAA"); got.status == http.StatusTooManyRequests {
-			if got.header.Get("Retry-After") == "" {
-				t.Error("nobody says when to come back")
-			}
-			b.from = "198.51.100.7"
-			b.get(p.urls.bridge+"/vote/bG5r.AAAA").says(t, http.StatusNotFound, "no request behind this link")
-			return
-		} else if got.status != http.StatusNotFound {
-			t.Fatalf("a guess is answered %d", got.status)
+	i := p.ask()
+	p.from = "203.0.113.9"
+	kim, b := p.browser(), p.browser()
+	kim.signIn(i.kim.Link(), "Kim", kimsMail)
+	guessed := p.urls.bridge + "/vote/bG5r.AAAA"
+	var got page
+	for range 25 {
+		if got = b.get(guessed); got.status != http.StatusNotFound {
+			break
 		}
 	}
-	t.Error("guessing goes on for ever")
+	got.says(t, http.StatusTooManyRequests, "came from your address")
+	if got.header.Get("Retry-After") == "" {
+		t.Error("nobody says when to come back")
+	}
+	b.from = "198.51.100.7"
+	b.get(guessed).says(t, http.StatusNotFound, "no request behind this link")
+	p.issuer.SignInAs(nil)
+	for range 25 {
+		p.browser().get(p.urls.bridge+"/auth/sign-in?to="+pathOf(t, i.kim.Link())).says(t, http.StatusForbidden, "")
+		p.browser().get(p.urls.bridge+"/auth/callback?state=x&code=x").says(t, http.StatusForbidden, "")
+	}
+	kim.get(guessed).says(t, http.StatusNotFound, "no request behind this link")
+	p.browser().get(i.lee.Link()).says(t, http.StatusOK, "Sign in to answer")
+	p.browser().signIn(i.lee.Link(), "Lee", leesMail).says(t, http.StatusOK, "Approve")
+	kim.answer(i.kim.Link(), "approved").says(t, http.StatusOK, "answered by this link")
+	p.told(i.id, "Approved")
 }
 
 // TestALinkIsWrittenNowhere looks for the secrets of a whole loop in the database and in the log.

@@ -35,9 +35,6 @@ func (s *server) setCookie(c echo.Context, name, value string) {
 
 // beginSignIn sends a browser to the identity provider.
 func (s *server) beginSignIn(c echo.Context) error {
-	if err := s.Gateway.MayTry(peer(c)); err != nil {
-		return s.refusePage(c, sheet{}, "", err)
-	}
 	address, name, kept, err := s.SignIn.Begin(c.Request().Context(), c.QueryParam("to"))
 	if err != nil {
 		return s.refuseSignIn(c, http.StatusServiceUnavailable, err)
@@ -49,9 +46,6 @@ func (s *server) beginSignIn(c echo.Context) error {
 
 // finishSignIn takes it back. Whoever was signed in with this browser before is not any more.
 func (s *server) finishSignIn(c echo.Context) error {
-	if err := s.Gateway.MayTry(peer(c)); err != nil {
-		return s.refusePage(c, sheet{}, "", err)
-	}
 	name, kept := signin.Attempt(c.QueryParam("state")), ""
 	if cookie, err := c.Cookie(name); err == nil {
 		kept = cookie.Value
@@ -60,7 +54,6 @@ func (s *server) finishSignIn(c echo.Context) error {
 	ctx := c.Request().Context()
 	token, to, err := s.SignIn.Finish(ctx, kept, c.QueryParams())
 	if err != nil {
-		s.Gateway.TriedWrong(peer(c))
 		return s.refuseSignIn(c, http.StatusForbidden, err)
 	}
 	if err := s.endSession(c); err != nil {

@@ -224,7 +224,6 @@ func (s *server) form(c echo.Context, token, page string) (url.Values, error) {
 	}
 	from := r.Header.Get("Sec-Fetch-Site")
 	if from != "" && from != "same-origin" || len(r.PostForm["form"]) != 1 || !signin.IsForm(token, page, r.PostForm.Get("form")) {
-		s.Gateway.TriedWrong(peer(c))
 		return nil, &gateway.Refusal{Status: http.StatusForbidden, Text: "This form is none that was shown to you. Please follow your link again, and answer there."}
 	}
 	return r.PostForm, nil

@@ -34,7 +34,9 @@ func SiteFault(text string) string {
 }
 
 // more tells whether an address says what belongs to a single call.
-func more(u *url.URL) bool { return u.User != nil || u.RawQuery != "" || u.Fragment != "" }
+func more(u *url.URL) bool {
+	return u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != ""
+}
 
 // Loopback tells whether a host is this machine by its name or number.
 func Loopback(host string) bool {

@@ -21,6 +21,7 @@ func TestAddressesThatCredentialsGoToAreSafe(t *testing.T) {
 		{"https://a b", "is not a URL", "is not a URL"},
 		{"https://user:word@desk.example.com", "holds more than scheme, host and path", "holds more than scheme and host"},
 		{"https://desk.example.com?key=1", "holds more than scheme, host and path", "holds more than scheme and host"},
+		{"https://desk.example.com?", "holds more than scheme, host and path", "holds more than scheme and host"},
 		{"https://desk.example.com#top", "holds more than scheme, host and path", "holds more than scheme and host"},
 	} {
 		if got := AddressFault(tc.text); got != tc.address {

@@ -165,6 +165,8 @@ type Ticket struct {
 	// Links are where an Asker's people answer, by mail address; under "" for whoever sees it. They are made at delivery
 	// and never stored. Each is a secret of its own.
 	Links map[string]string `json:"-"`
+	// LinksShow: nobody can sign in and answer by the links. They only show where else the request stands.
+	LinksShow bool `json:"-"`
 }
 
 // Note is a comment. Body is Markdown. Notes are internal unless Public. Key identifies the note among those we

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
+	"github.com/drawbridge-itsm/drawbridge/connectors/markdown"
 	"github.com/drawbridge-itsm/drawbridge/mapping"
 	"github.com/drawbridge-itsm/drawbridge/store"
 )
@@ -281,6 +282,7 @@ func (g *Gateway) Vote(ctx context.Context, token string, voter Voter, c Choice,
 	if err != nil {
 		return err
 	}
+	c.Reason = markdown.Lines(c.Reason, longestReason+1)
 	if fault := b.refuses(voter, c); fault != nil {
 		return fault
 	}
@@ -313,9 +315,9 @@ func (b *Ballot) refuses(voter Voter, c Choice) *Refusal {
 		return refuse(http.StatusGone, "The request needs no answer any more. Your answer was not taken.")
 	case c.Outcome != connectors.Approved && c.Outcome != connectors.Denied:
 		return refuse(http.StatusBadRequest, "Please choose to approve or to deny.")
-	case !utf8.ValidString(c.Reason) || utf8.RuneCountInString(c.Reason) > longestReason:
+	case utf8.RuneCountInString(c.Reason) > longestReason:
 		return refuse(http.StatusBadRequest, fmt.Sprintf("A reason has at most %d characters.", longestReason))
-	case b.ReasonNeeded && strings.TrimSpace(c.Reason) == "":
+	case b.ReasonNeeded && c.Reason == "":
 		return refuse(http.StatusBadRequest, "Please give a reason: the policy asks for one.")
 	case c.Duration != "" && (c.Outcome != connectors.Approved || !slices.Contains(b.Durations, c.Duration)):
 		return refuse(http.StatusBadRequest, "Please choose one of the durations offered.")

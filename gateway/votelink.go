@@ -40,7 +40,7 @@ func (g *Gateway) withLinks(conn *connection, a connectors.Action) (connectors.A
 	if to == nil {
 		to = []string{""}
 	}
-	ticket.Links = make(map[string]string, len(to))
+	ticket.Links, ticket.LinksShow = make(map[string]string, len(to)), g.signIn == nil
 	for _, mail := range to {
 		token, err := g.voteToken(a.Key, mail)
 		if err != nil {

@@ -51,7 +51,7 @@ type serverSettings struct {
 
 // peopleSettings say where people reach the server, and where they sign in.
 type peopleSettings struct {
-	BaseURL string `env:"DRAWBRIDGE_BASE_URL" placeholder:"URL" help:"How people and vendors reach this server."`
+	BaseURL string `env:"DRAWBRIDGE_BASE_URL" placeholder:"URL" help:"How people and vendors reach this server: https://HOST, without a path."`
 
 	OIDCIssuer       string `name:"oidc-issuer" env:"DRAWBRIDGE_OIDC_ISSUER" placeholder:"URL" help:"Identity provider where people sign in who answer by a link."`
 	OIDCClientID     string `name:"oidc-client-id" env:"DRAWBRIDGE_OIDC_CLIENT_ID" placeholder:"ID" help:"This server's client there; its redirect address is the base URL followed by /auth/callback."`
@@ -59,8 +59,27 @@ type peopleSettings struct {
 	OIDCAnyMail      bool   `name:"oidc-any-mail" env:"DRAWBRIDGE_OIDC_ANY_MAIL" help:"Believe mail addresses of which the provider does not say that they are verified."`
 }
 
+// baseFault tells why links cannot be made below the base URL. Plain http is left for networks of one's own, where nobody
+// signs in.
+func (s peopleSettings) baseFault() error {
+	if s.BaseURL == "" {
+		return nil
+	}
+	address := strings.TrimSuffix(s.BaseURL, "/")
+	if rest, ok := strings.CutPrefix(address, "http://"); ok {
+		address = "https://" + rest
+	}
+	if text := connectors.SiteFault(address); text != "" {
+		return fmt.Errorf("--base-url %s: it is http or https and a host, as in https://bridge.example.com", text)
+	}
+	return nil
+}
+
 // signIn is where people sign in; nil where no identity provider is set up.
 func (s peopleSettings) signIn(db *store.Store, vault *connectors.Vault) (*signin.Provider, error) {
+	if err := s.baseFault(); err != nil {
+		return nil, err
+	}
 	if s.OIDCIssuer == "" {
 		if s.OIDCClientID != "" || s.OIDCClientSecret != "" || s.OIDCAnyMail {
 			return nil, errors.New("--oidc-issuer is missing, but other settings of an identity provider are there")

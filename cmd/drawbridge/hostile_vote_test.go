@@ -78,6 +78,7 @@ func TestHostileVote(t *testing.T) {
 				b := s.as(s.kim.Link(), "Kim", mail)
 				shown := b.get(s.kim.Link())
 				shown.says(s.t, http.StatusForbidden, "sent to somebody else")
+				shown.says(s.t, http.StatusForbidden, "&account=other\">Sign in with another account")
 				if shown.form() != "" || strings.Contains(shown.text, "Tool") {
 					s.t.Errorf("the page shows %s", shown.text)
 				}
@@ -342,6 +343,29 @@ func TestHostileVoteIsSlowedDown(t *testing.T) {
 	p.browser().signIn(i.lee.Link(), "Lee", leesMail).says(t, http.StatusOK, "Approve")
 	kim.answer(i.kim.Link(), "approved").says(t, http.StatusOK, "answered by this link")
 	p.told(i.id, "Approved")
+}
+
+func TestAttemptsToSignInArePassing(t *testing.T) {
+	t.Parallel()
+	p := openPostroom(t)
+	b := p.browser()
+	b.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	var got page
+	for range 25 {
+		got = b.get(p.urls.bridge + "/auth/sign-in?to=/vote/x&account=other")
+	}
+	if kept := got.header.Values("Set-Cookie"); !strings.Contains(kept[len(kept)-1], "; Max-Age=600;") {
+		t.Errorf("the attempt is kept as %q", kept)
+	}
+	if where := got.header.Get("Location"); !strings.Contains(where, "&prompt=select_account&") {
+		t.Errorf("another account is asked for at %s", where)
+	}
+	if where := b.get(p.urls.bridge + "/auth/sign-in").header.Get("Location"); strings.Contains(where, "prompt") {
+		t.Errorf("somebody who signs in is sent to %s", where)
+	}
+	if kept := b.Jar.Cookies(got.url); len(kept) > 5 {
+		t.Errorf("%d attempts go along with every request", len(kept))
+	}
 }
 
 // TestALinkIsWrittenNowhere looks for the secrets of a whole loop in the database and in the log.

@@ -16,7 +16,7 @@ const module = "github.com/drawbridge-itsm/drawbridge/"
 // mayImport says which folders a folder may know; the longest matching folder counts. Arrows run down only.
 var mayImport = map[string][]string{
 	"cmd":                      {"connectors", "gateway", "mapping", "store", "migrations"},
-	"gateway":                  {"connectors", "connectors/verify", "gateway/audit", "gateway/judge", "gateway/signin", "mapping", "store"},
+	"gateway":                  {"connectors", "connectors/markdown", "connectors/verify", "gateway/audit", "gateway/judge", "gateway/signin", "mapping", "store"},
 	"gateway/api":              {"connectors", "gateway", "gateway/signin", "store"},
 	"gateway/audit":            {"connectors", "store"},
 	"gateway/console":          {},

@@ -299,8 +299,11 @@ func TestADurationAndAReasonAreGivenOnThePage(t *testing.T) {
 	b.answer(i.kim.Link(), "perhaps", "reason", "x").says(t, http.StatusBadRequest, "approve or to deny")
 	b.answer(i.kim.Link(), "approved", "reason", strings.Repeat("x", 2001), "duration", "1h").says(t, http.StatusBadRequest, "at most")
 	p.silent(i.id)
-	b.answer(i.kim.Link(), "approved", "duration", "8h", "reason", "the scanner is ours")
+	b.answer(i.kim.Link(), "approved", "duration", "8h", "reason", "the scanner\r\nis ours\x00\x1b[31m \u202e")
 	p.told(i.id, "Approved")
+	if view, err := p.caseOf(i.id); err != nil || view.Decision.Reason != "the scanner\nis ours[31m" {
+		t.Errorf("the reason is %q, %v", view.Decision.Reason, err)
+	}
 	if told := p.epm.Decisions(i.id); told[0].Duration != "7200" {
 		t.Errorf("EPM was told %q seconds, want 7200", told[0].Duration)
 	}
@@ -313,10 +316,10 @@ func TestWithoutAnIdentityProviderALinkOnlyShowsTheTickets(t *testing.T) {
 		"  policy: endpoint-approvers", "  approved: ticket.status == \"Approved\"\n  denied: ticket.status == \"Declined\"\n  policy: endpoint-approvers").Replace(p.published(t, "Rule", "epm-app-requests"))
 	p.apply(t, inJira)
 	id := p.epm.RequestApplication(anaAsksForATool)
-	var link string
+	var link, text string
 	must(t, p.patiently(func() error {
 		for _, m := range p.mail.To(kimsMail) {
-			link = m.Link()
+			link, text = m.Link(), m.Plain
 		}
 		view, err := p.caseOf(id)
 		if err != nil || link == "" || len(view.Tickets) != 2 || view.Tickets[0].ID == "" || view.Tickets[1].ID == "" {
@@ -324,6 +327,9 @@ func TestWithoutAnIdentityProviderALinkOnlyShowsTheTickets(t *testing.T) {
 		}
 		return nil
 	}))
+	if !strings.Contains(text, "Nobody can answer by the link") || strings.Contains(text, "sign in") {
+		t.Errorf("the mail says\n%s", text)
+	}
 	b := p.browser()
 	b.get(link).says(t, http.StatusOK, "has no identity provider set up")
 	b.get(link).says(t, http.StatusOK, p.urls.jira+"/browse/ITSEC-")
@@ -384,6 +390,23 @@ func TestAnIdentityProviderIsSetUpWhole(t *testing.T) {
 	} {
 		if r := p.run(append([]string{"serve", "--listen", "127.0.0.1:0"}, test.args...)...); r.code == 0 || !strings.Contains(r.err, test.want) {
 			t.Errorf("%v: exit %d, %s, want %q", test.args, r.code, r.err, test.want)
+		}
+	}
+	p.fine("migrate")
+	for address, want := range map[string]string{
+		"https://bridge.example/drawbridge": "holds more than scheme and host", "https://bridge.example?a=b": "holds more than scheme and host", "https://kim@bridge.example": "holds more than scheme and host",
+		"javascript:x": "is not a URL", "bridge.example": "is not a URL", "ftp://bridge.example": "must be https", "https://": "is not a URL",
+	} {
+		if err := (peopleSettings{BaseURL: address}).baseFault(); err == nil || !strings.HasPrefix(err.Error(), "--base-url "+want) {
+			t.Errorf("--base-url %s: %v, want %q", address, err, want)
+		}
+	}
+	for _, address := range []string{"http://bridge.example:8480", "https://bridge.example/", ""} {
+		must(t, peopleSettings{BaseURL: address}.baseFault())
+	}
+	for _, command := range []string{"serve", "doctor"} {
+		if r := p.run(command, "--base-url", "javascript:x"); r.code == 0 || !strings.Contains(r.err, "--base-url is not a URL: it is http or https and a host, as in https://bridge.example.com") {
+			t.Errorf("%s: exit %d, %s", command, r.code, r.err)
 		}
 	}
 	p.write("drawbridge.yaml", "oidc-issuer: https://login.invalid\noidc-client-id: drawbridge\noidc-client-secret: file:secret-of-the-client\noidc-any-mail: true\nbase-url: https://bridge.example\n")

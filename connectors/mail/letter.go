@@ -31,6 +31,7 @@ type letter struct {
 	heading    string
 	body       markdown.Document
 	link       string // where to answer; empty: there is nothing to answer
+	shows      bool   // nobody can answer there: it shows where else the request stands
 }
 
 // request is the first mail of a request.
@@ -103,12 +104,19 @@ func encoded(text string) string {
 	return mime.QEncoding.Encode("utf-8", strings.ReplaceAll(text, "=?", "= ?"))
 }
 
-const linkAdvice = "You have to sign in. The link is yours alone, takes one answer, and ends with the request. Opening it decides nothing."
+// invitation is what a link is called, and what there is to know of it.
+func (l letter) invitation() (call, advice string) {
+	if l.shows {
+		return "See where this request stands", "Nobody can answer by the link: it shows where else the request stands, to answer there."
+	}
+	return "Answer this request", "You have to sign in. The link is yours alone, takes one answer, and ends with the request. Opening it decides nothing."
+}
 
 func (l letter) plain() string {
 	text := l.heading + "\n\n" + l.body.Text(maxText) + "\n"
 	if l.link != "" {
-		text += "\nAnswer here: " + l.link + "\n\n" + linkAdvice + "\n"
+		call, advice := l.invitation()
+		text += "\n" + call + ": " + l.link + "\n\n" + advice + "\n"
 	}
 	return text
 }
@@ -116,7 +124,8 @@ func (l letter) plain() string {
 func (l letter) html() string {
 	text := "<!doctype html>\n<html lang=\"en\"><body>\n<h3>" + html.EscapeString(l.heading) + "</h3>\n" + l.body.HTML(maxText) + "\n"
 	if l.link != "" {
-		text += `<p><a href="` + html.EscapeString(l.link) + "\">Answer this request</a></p>\n<p>" + linkAdvice + "</p>\n"
+		call, advice := l.invitation()
+		text += `<p><a href="` + html.EscapeString(l.link) + "\">" + call + "</a></p>\n<p>" + advice + "</p>\n"
 	}
 	return text + "</body></html>\n"
 }

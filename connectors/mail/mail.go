@@ -132,6 +132,7 @@ func (c *connector) Create(ctx context.Context, key string, t connectors.Ticket)
 	var mails []letter
 	for _, addressee := range to {
 		l := c.request(ref, addressee, t)
+		l.shows = t.LinksShow
 		if t.Type == typeAsk {
 			if l.link = t.Links[addressee]; l.link == "" {
 				return connectors.Ref{}, connectors.Permanently("create: there are no links to answer by; they need --base-url, and a key file")

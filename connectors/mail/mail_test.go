@@ -115,6 +115,25 @@ func TestEverybodyGetsAMailWithALinkOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestALinkByWhichNobodyCanAnswerSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, signedIn)
+	asked := ask()
+	asked.LinksShow = true
+	if _, err := w.Create(t.Context(), "k1", asked); err != nil {
+		t.Fatal(err)
+	}
+	m := w.server.To(kim)[0]
+	if m.Link() != kimsLink || !strings.Contains(m.HTML, `<a href="`+kimsLink+`">See where`) {
+		t.Errorf("the link is missing:\n%s", m.HTML)
+	}
+	for _, part := range []string{m.Plain, m.HTML} {
+		if !strings.Contains(part, "Nobody can answer by the link") || strings.Contains(part, "sign in") || strings.Contains(part, "Answer") {
+			t.Errorf("the mail says\n%s", part)
+		}
+	}
+}
+
 func TestWhatFollowsIsInTheThread(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, signedIn)

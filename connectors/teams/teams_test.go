@@ -98,7 +98,15 @@ func TestACardIsAsItsSchemaSays(t *testing.T) {
 	if _, err := c.Create(t.Context(), "k2", long); err != nil {
 		t.Fatal(err)
 	}
-	if len(where.cards) != 4 {
+	shows := asked
+	shows.LinksShow = true
+	if _, err := c.Create(t.Context(), "k3", shows); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := json.Marshal(where.cards[4]); !bytes.Contains(text, []byte("Nobody can answer on the page")) || bytes.Contains(text, []byte("signs in")) {
+		t.Errorf("a link that only shows the request comes with %s", text)
+	}
+	if len(where.cards) != 5 {
 		t.Fatalf("%d cards", len(where.cards))
 	}
 	text, _ := json.Marshal(where.cards[0])

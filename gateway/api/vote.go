@@ -125,10 +125,11 @@ func (s *server) showBallot(c echo.Context, p sheet, token string, status int) e
 		p.Title = "A request waits for an answer"
 		p.Notices = append(p.Notices, "Nobody can answer here: Drawbridge has no identity provider set up. Please answer where the request stands.")
 	case p.Who == nil:
-		p.SignIn = signInPath + "?to=" + url.QueryEscape(c.Request().URL.Path)
+		p.SignIn = signInTo(c)
 	case !mine:
 		p.Title = "This link was sent to somebody else"
-		p.Notices = append(p.Notices, "You are signed in as "+p.Who.Mail+", and only the person it was sent to can answer by it. If that is you, sign out and sign in with that address.")
+		p.Notices = append(p.Notices, "You are signed in as "+p.Who.Mail+", and only the person it was sent to can answer by it. If that is you, sign in with that address.")
+		p.SignIn = signInTo(c) + "&account=" + otherAccount
 		p.Ballot, p.Tickets = nil, nil
 		found = http.StatusForbidden
 	default:
@@ -152,6 +153,11 @@ func (s *server) showBallot(c echo.Context, p sheet, token string, status int) e
 	}
 	p.Notices = slices.Compact(p.Notices)
 	return s.writePage(c, p, token, status)
+}
+
+// signInTo is where to sign in, to come back to this page.
+func signInTo(c echo.Context) string {
+	return signInPath + "?to=" + url.QueryEscape(c.Request().URL.Path)
 }
 
 func decidedWords(d *gateway.DecisionView) string {

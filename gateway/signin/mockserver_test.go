@@ -28,7 +28,7 @@ func TestSignInAtOAuth2MockServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, _, kept, err := p.Begin(t.Context(), "/vote/x")
+	address, _, kept, err := p.Begin(t.Context(), "/vote/x", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,8 +39,13 @@ const CallbackPath = "/auth/callback"
 
 const (
 	sessionFor = 8 * time.Hour
-	signInFor  = 10 * time.Minute
+
+	// AttemptFor is how long somebody may take to sign in.
+	AttemptFor = 10 * time.Minute
 )
+
+// OtherAccount has the provider ask which account is meant, where it would go on with the one it remembers.
+const OtherAccount = "select_account"
 
 // Options are what a Provider is made of.
 type Options struct {
@@ -91,7 +96,7 @@ func New(o Options) (*Provider, error) {
 	if o.BaseURL == "" {
 		fault("--base-url", "is missing: the identity provider sends people back to it")
 	} else {
-		fault("--base-url", connectors.AddressFault(o.BaseURL))
+		fault("--base-url", connectors.SiteFault(strings.TrimSuffix(o.BaseURL, "/")))
 	}
 	if len(o.Vault.Keys) == 0 {
 		fault("--key-file", "is missing: what a browser keeps while somebody signs in is sealed with it")
@@ -144,13 +149,13 @@ func Own(path string) string {
 }
 
 // Begin returns where to send a browser that wants to come back to a page of ours, and what it has to keep until then,
-// under a name of its own for each attempt.
-func (p *Provider) Begin(ctx context.Context, to string) (address, name, kept string, err error) {
+// under a name of its own for each attempt. The prompt is OtherAccount, or empty.
+func (p *Provider) Begin(ctx context.Context, to, prompt string) (address, name, kept string, err error) {
 	known, err := p.known(ctx)
 	if err != nil {
 		return "", "", "", err
 	}
-	s := started{State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(), To: Own(to), Until: p.Now().Add(signInFor)}
+	s := started{State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(), To: Own(to), Until: p.Now().Add(AttemptFor)}
 	text, err := json.Marshal(s)
 	if err != nil {
 		return "", "", "", fmt.Errorf("begin to sign in: %w", err)
@@ -162,11 +167,20 @@ func (p *Provider) Begin(ctx context.Context, to string) (address, name, kept st
 	if err != nil {
 		return "", "", "", err
 	}
-	return config.AuthCodeURL(s.State, oidc.Nonce(s.Nonce), oauth2.S256ChallengeOption(s.Verifier)), Attempt(s.State), kept, nil
+	options := []oauth2.AuthCodeOption{oidc.Nonce(s.Nonce), oauth2.S256ChallengeOption(s.Verifier)}
+	if prompt != "" {
+		options = append(options, oauth2.SetAuthURLParam("prompt", prompt))
+	}
+	return config.AuthCodeURL(s.State, options...), Attempt(s.State), kept, nil
 }
 
 // Attempt names what a browser keeps for one attempt to sign in, by the state it comes back with.
-func Attempt(state string) string { return "drawbridge-signin-" + hashOf(state)[:12] }
+func Attempt(state string) string { return attempt + hashOf(state)[:12] }
+
+const attempt = "drawbridge-signin-"
+
+// IsAttempt tells whether a browser keeps something by this name for an attempt to sign in.
+func IsAttempt(name string) bool { return strings.HasPrefix(name, attempt) }
 
 // config is this client at the provider. A public client has no secret.
 func (p *Provider) config(known *oidc.Provider) (*oauth2.Config, error) {

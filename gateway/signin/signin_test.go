@@ -52,7 +52,7 @@ func vault() *connectors.Vault {
 // begin goes to the issuer and comes back: what the browser kept, and what the issuer sent along.
 func (d *door) begin(to string) (kept string, back url.Values) {
 	d.Helper()
-	address, name, kept, err := d.Begin(d.Context(), to)
+	address, name, kept, err := d.Begin(d.Context(), to, "")
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestAnIssuerThatIsAwayIsAskedAgain(t *testing.T) {
 	d := newDoor(t)
 	d.issuer.Down(true)
 	for range 3 {
-		if _, _, _, err := d.Begin(t.Context(), "/"); err == nil {
+		if _, _, _, err := d.Begin(t.Context(), "/", ""); err == nil {
 			t.Fatal("signed in at nobody's")
 		}
 	}
@@ -223,12 +223,12 @@ func TestAnIssuerThatIsAwayIsAskedAgain(t *testing.T) {
 	}
 	d.issuer.Down(false)
 	d.late += 6 * time.Second
-	if _, _, _, err := d.Begin(t.Context(), "/"); err != nil {
+	if _, _, _, err := d.Begin(t.Context(), "/", ""); err != nil {
 		t.Fatal(err)
 	}
 	d.issuer.Down(true)
 	d.late += 11 * time.Minute
-	if _, _, _, err := d.Begin(t.Context(), "/"); err != nil {
+	if _, _, _, err := d.Begin(t.Context(), "/", ""); err != nil {
 		t.Errorf("one that was known: %v", err)
 	}
 }

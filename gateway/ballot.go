@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -26,10 +27,12 @@ type Ballot struct {
 	Source    string
 	Request   string // what the source calls it
 	Asked     string // the line that was put to them
+	Details   string // the text below it
 	Subject   string
 	Requester connectors.Person
 	Reason    string
 	Host      string
+	Length    string // for how long access is asked for
 	OpenedAt  time.Time
 	Until     time.Time // when it ends without an answer; zero: it is not known
 	Terms     []string  // who may decide and how, in words
@@ -67,7 +70,12 @@ type Choice struct {
 	Duration string
 }
 
-const longestReason = 2000
+// Limits of texts, in characters.
+const (
+	longestReason  = 2000 // of a voter
+	longestShown   = 4000 // on the page
+	longestDetails = 20_000
+)
 
 // errNoBallot is one answer to every token that is none of ours, so that nothing is learned by trying.
 var errNoBallot = &Refusal{Status: http.StatusNotFound, Text: "There is no request behind this link. It may have been cut or changed on its way; use it as it was sent."}
@@ -134,7 +142,8 @@ func (g *Gateway) ballot(ctx context.Context, q store.Queries, key, to string, v
 		return b, fmt.Errorf("read opening event: %w", err)
 	}
 	b.Source, b.Request, b.OpenedAt = caze.Connection, caze.RequestID, caze.OpenedAt
-	b.Subject, b.Requester, b.Reason, b.Host = caze.Subject, said.Requester, said.Reason, host(said.Data)
+	b.Subject, b.Requester, b.Reason = caze.Subject, said.Requester, markdown.Lines(said.Reason, longestShown)
+	b.Host, b.Length = host(said.Data), length(said.Data)
 	b.Until, b.Decision = said.Expires, view.Decision
 	for _, t := range view.Timers {
 		if t.Kind == store.TimerDeadline && (b.Until.IsZero() || t.Due.Before(b.Until)) {
@@ -170,9 +179,22 @@ func (b *Ballot) state(caze store.Case, asks bool) BallotState {
 
 // host is what many tools call the machine a request is about.
 func host(data map[string]any) string {
-	for _, name := range []string{"HostName", "hostName", "hostname", "Hostname", "host", "ComputerName", "resource"} {
-		if text, ok := data[name].(string); ok && text != "" {
-			return text
+	return first(data, "HostName", "hostName", "hostname", "Hostname", "host", "ComputerName", "ComputerId", "resource")
+}
+
+// length is for how long a request asks, as the tool says it where the unit is not known.
+func length(data map[string]any) string {
+	if seconds, ok := data["access_duration_in_seconds"].(float64); ok && seconds > 0 && seconds < math.MaxInt32 {
+		return mapping.Granted{Length: time.Duration(seconds) * time.Second}.String()
+	}
+	return first(data, "DurationRequested", "duration", "Duration")
+}
+
+// first is the first of these that says something.
+func first(data map[string]any, names ...string) string {
+	for _, name := range names {
+		if text, ok := connectors.ScalarText(data[name]); ok && text != "" {
+			return markdown.Line(text, longestShown)
 		}
 	}
 	return ""
@@ -231,7 +253,7 @@ func (g *Gateway) ballotChoices(ctx context.Context, b *Ballot) error {
 	if err != nil || asked == nil {
 		return err
 	}
-	b.Asked = asked.Summary
+	b.Asked, b.Details = markdown.Line(asked.Summary, longestShown), markdown.Parse(asked.Description).Text(longestDetails)
 	b.ReasonLabel, _ = asked.Fields["reason"].(string)
 	list, _ := asked.Fields["durations"].([]any)
 	for _, one := range list {

@@ -50,15 +50,17 @@ func askedSite(t *testing.T) (*site, *oidctest.Issuer, *connectors.Vault) {
 	return &site{t, url, db}, issuer, vault
 }
 
+const description = "Reason given:\n\n> I need it for the *audit*\n\n- Computer: PC-7\n- Publisher: ACME & Sons\n\nSee [the handbook](https://corp.example/a?b=1), and <script>window.hit = 1</script>."
+
 // ask puts a request to kim and gives the link.
 func (s *site) ask(vault *connectors.Vault, requester, subject string) (link string) {
 	s.Helper()
 	normal, err := json.Marshal(connectors.Event{Kind: connectors.AccessRequested, RequestID: "r-1", Subject: subject, Reason: "I need it\nfor " + subject, Expires: time.Date(2030, 1, 5, 14, 15, 0, 0, time.UTC),
-		Requester: connectors.Person{Name: requester, Account: `CORP\ana`}, Data: map[string]any{"hostName": "PC-7"}})
+		Requester: connectors.Person{Name: requester, Account: `CORP\ana`}, Data: map[string]any{"hostName": "PC-7", "DurationRequested": 7200}})
 	if err != nil {
 		s.Fatal(err)
 	}
-	action, err := json.Marshal(connectors.Action{Kind: connectors.Create, Key: "lnk-1", Ticket: &connectors.Ticket{Project: "kim@corp.example", Type: "ask", Summary: subject, Fields: map[string]any{"durations": []any{"1h", "4h"}}}})
+	action, err := json.Marshal(connectors.Action{Kind: connectors.Create, Key: "lnk-1", Ticket: &connectors.Ticket{Project: "kim@corp.example", Type: "ask", Summary: requester + " asks to run " + subject, Description: description, Fields: map[string]any{"durations": []any{"1h", "4h"}}}})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -100,13 +102,13 @@ func TestARequestIsAnsweredByKeyboard(t *testing.T) {
 	p.press("Enter")
 	p.until("header", "Kim Okafor")
 	shown := p.text("main")
-	for _, want := range []string{"ACME Tool", "Ana Moreau", "I need it", "PC-7", "kim, lee, members of endpoint-approvers may decide; never whoever asks.", "2 people have to approve", "at most 8h", "2030-01-05 14:15 UTC", "For how long"} {
+	for _, want := range []string{"Ana Moreau asks to run ACME Tool", "Publisher: ACME & Sons", "I need it for the audit", "Length asked for\n7200", "I need it", "PC-7", "kim, lee, members of endpoint-approvers may decide; never whoever asks.", "2 people have to approve", "at most 8h", "2030-01-05 14:15 UTC", "For how long"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("the page lacks %q:\n%s", want, shown)
 		}
 	}
-	p.picture("vote", 900, 1000)
-	p.picture("vote-narrow", 380, 1200)
+	p.picture("vote", 1280, 1100)
+	p.picture("vote-narrow", 390, 1500)
 	var wider bool
 	p.do("Emulation.setDeviceMetricsOverride", map[string]any{"width": 340, "height": 700, "deviceScaleFactor": 1, "mobile": true}, nil)
 	p.must(p.eval(`document.documentElement.scrollWidth > document.documentElement.clientWidth`, &wider))

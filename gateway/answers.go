@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
 	"github.com/drawbridge-itsm/drawbridge/store"
@@ -93,9 +94,7 @@ func (g *Gateway) addAnswer(ctx context.Context, tx *store.Tx, connection string
 	if link, err = tx.Link(ctx, link.ID); err != nil {
 		return false, err
 	}
-	if v.At.IsZero() {
-		v.At = now
-	}
+	v.At = givenAt(v.At, link, now)
 	fresh, err = tx.AddAnswer(ctx, store.Answer{
 		ID: shortHash(connection, v.ID), CaseID: link.CaseID, LinkID: link.ID, Account: v.By.Account, Mail: v.By.Mail, Name: v.By.Name,
 		Machine: v.By.Ours || v.By.Automation, Outcome: string(v.Outcome), Reason: v.Reason, Duration: v.Duration, At: v.At, RecordedAt: now,
@@ -112,6 +111,18 @@ func (g *Gateway) addAnswer(ctx context.Context, tx *store.Tx, connection string
 		return true, g.foundByAnswer(ctx, tx, link, v.Ref)
 	}
 	return true, g.addChange(ctx, tx, connection, connectors.Change{Ref: connectors.Ref{ID: link.RefID, Key: link.RefKey}}, now)
+}
+
+// givenAt is when an answer was given, as its teller says it within what can be: not before it was asked for, and not after
+// it came. Hours and deadlines go by it.
+func givenAt(told time.Time, link store.Link, now time.Time) time.Time {
+	switch {
+	case told.IsZero(), told.After(now):
+		return now
+	case told.Before(link.CreatedAt):
+		return link.CreatedAt
+	}
+	return told
 }
 
 // answersNothing tells why an answer is to nothing that this connection asked; empty where it is.

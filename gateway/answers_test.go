@@ -185,6 +185,15 @@ func TestAnAnswerIsTakenOnceAndOnlyWhereItBelongs(t *testing.T) {
 		(SELECT COUNT(*) FROM records WHERE kind = 'answer.received')`).Scan(&ignored, &received); err != nil || ignored != 6 || received != 1 {
 		t.Errorf("recorded %d ignored and %d received, %v", ignored, received, err)
 	}
+	now := g.now()
+	asked := store.Link{CreatedAt: now.Add(-time.Hour)}
+	for told, want := range map[time.Time]time.Time{
+		{}: now, now.Add(time.Second): now, now.Add(-time.Minute): now.Add(-time.Minute), now.Add(-2 * time.Hour): asked.CreatedAt,
+	} {
+		if at := givenAt(told, asked, now); !at.Equal(want) {
+			t.Errorf("told for %s, an answer counts as given at %s, want %s", told, at, want)
+		}
+	}
 	remove(t, g.beside(t), "probe")
 	if _, err := g.Answer(t.Context(), link, with(func(v *connectors.Vote) { v.ID = "v-2" })); !errors.Is(err, errGone) {
 		t.Errorf("after the connection was deleted: %v", err)

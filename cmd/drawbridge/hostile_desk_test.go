@@ -67,19 +67,21 @@ var hostileDesks = map[string]func(t *testing.T, c *check) desk{
 	"redmine":                   func(t *testing.T, _ *check) desk { return redmineDesk(t, nil) },
 }
 
+// hostileLinks are those where people sign in and answer on our own page.
+var hostileLinks = map[string]func(t *testing.T, p *postroom) desk{"mail": mailByLinks, "teams": teamsByLinks}
+
 // TestHostileAtEveryDesk plays every attack at every desk. What a desk does not let anybody try is skipped, and says why.
 func TestHostileAtEveryDesk(t *testing.T) {
 	t.Parallel()
 	attacks := slices.Concat(hostileMovers(), hostilePeople(), hostileVotes(), hostileMarks(), hostileEdits(), hostileTimes(), hostileNotices())
-	for name, open := range hostileDesks {
+	play := func(name string, open func(t *testing.T, world func(*worldOptions)) (*check, desk)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var clock virtual
-			c := start(t, storetest.SQLite, func(o *worldOptions) {
+			c, d := open(t, func(o *worldOptions) {
 				o.Gateway.Now, o.Gateway.Poll = clock.now, 50*time.Millisecond
 				o.EPM = func(e *epmstandin.Options) { e.Now = clock.now }
 			})
-			d := open(t, c)
 			d.quiet = true
 			o := openOffice(t, c, d)
 			o.clock = &clock
@@ -92,6 +94,18 @@ func TestHostileAtEveryDesk(t *testing.T) {
 				return
 			}
 			o.besiege(attacks)
+		})
+	}
+	for name, open := range hostileDesks {
+		play(name, func(t *testing.T, world func(*worldOptions)) (*check, desk) {
+			c := start(t, storetest.SQLite, world)
+			return c, open(t, c)
+		})
+	}
+	for name, open := range hostileLinks {
+		play(name, func(t *testing.T, world func(*worldOptions)) (*check, desk) {
+			p := openDoor(t, world)
+			return p.check, open(t, p)
 		})
 	}
 }
@@ -336,7 +350,7 @@ func (d desk) abilities() map[string]bool {
 	return map[string]bool{
 		"reopen": d.reopen != nil, "busy": d.busy != "", "edit": d.edit != nil, "describe": d.describe != nil, "history": d.history, "note": d.note != nil,
 		"field": d.field != "", "clone": d.clone != nil, "mark": d.mark != nil, "remove": d.remove != nil, "merge": d.merge != nil,
-		"elsewhere": d.elsewhere != nil, "rewrite": d.rewrite != nil, "group": d.group != "", "notice": d.notice != nil,
+		"elsewhere": d.elsewhere != nil, "rewrite": d.rewrite != nil, "group": d.group != "", "notice": d.notice != nil, "forge": d.forge != nil,
 		"unread": d.lacks["unread"] == "", "late": d.lacks["late"] == "", // what people do is read when the attack wants it, and what they do after a decision too
 	}
 }

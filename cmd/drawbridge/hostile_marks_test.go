@@ -177,27 +177,27 @@ func hostileNotices() []attack {
 		}
 	}
 	return []attack{
-		{name: "a notice with a wrong signature", do: func(h *attempt) {
+		{name: "a notice with a wrong signature", needs: []string{"forge"}, do: func(h *attempt) {
 			body, header := h.d.forge(h.t, h.ticket)
 			notify(h, "/in/"+h.d.name, body, header, http.StatusUnauthorized)
 		}},
-		{name: "a notice without a signature", do: func(h *attempt) {
+		{name: "a notice without a signature", needs: []string{"forge"}, do: func(h *attempt) {
 			body, _ := h.d.forge(h.t, h.ticket)
 			notify(h, "/in/"+h.d.name, body, "", http.StatusUnauthorized)
 		}},
-		{name: "a notice with an empty signature", do: func(h *attempt) {
+		{name: "a notice with an empty signature", needs: []string{"forge"}, do: func(h *attempt) {
 			body, header := h.d.forge(h.t, h.ticket)
 			name, _, _ := strings.Cut(header, ": ")
 			notify(h, "/in/"+h.d.name, body, name+": ", http.StatusUnauthorized)
 		}},
-		{name: "the tool's credentials at the desk's door", do: func(h *attempt) {
+		{name: "the tool's credentials at the desk's door", needs: []string{"forge"}, do: func(h *attempt) {
 			body, _ := h.d.forge(h.t, h.ticket)
 			status, _, _ := h.send1(h.t, "/in/"+h.d.name, body, "application/json", func(r *http.Request) { r.SetBasicAuth(demoHookUser, h.hookPassword) })
 			if status != http.StatusUnauthorized {
 				h.t.Errorf("answered %d, want 401", status)
 			}
 		}},
-		{name: "a desk's notice at the tool's door", do: func(h *attempt) {
+		{name: "a desk's notice at the tool's door", needs: []string{"forge"}, do: func(h *attempt) {
 			body, _ := h.d.forge(h.t, h.ticket)
 			_, err := h.post(body)
 			must(h.t, err)

@@ -45,12 +45,8 @@ func openPostroom(t *testing.T, change ...func(*worldOptions)) *postroom {
 	server, err := mailstandin.New(mailstandin.Options{User: "drawbridge@example.com", Password: mailPassword})
 	must(t, err)
 	t.Cleanup(server.Close)
-	issuer := oidctest.New(t, "")
-	p := &postroom{t: t, mail: server, issuer: issuer}
-	p.check = start(t, storetest.SQLite, append([]func(*worldOptions){func(o *worldOptions) {
-		o.Settings = serverSettings{peopleSettings: peopleSettings{OIDCIssuer: issuer.URL, OIDCClientID: oidctest.ClientID, OIDCClientSecret: oidctest.Secret}, TrustedProxy: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
-	}}, change...)...)
-	issuer.Redirect = p.urls.bridge + signin.CallbackPath
+	p := openDoor(t, change...)
+	p.mail = server
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	must(t, os.WriteFile(ca, server.CA, 0o600))
 	docs := chat(t, "Mail")
@@ -59,6 +55,17 @@ func openPostroom(t *testing.T, change ...func(*worldOptions)) *postroom {
 	docs[1] = strings.NewReplacer("kim@example.com", kimsMail, "lee@example.com", leesMail).Replace(docs[1])
 	p.apply(t, docs...)
 	return p
+}
+
+// openDoor is a world in which people sign in at an identity provider, and nobody is asked yet.
+func openDoor(t *testing.T, change ...func(*worldOptions)) *postroom {
+	t.Helper()
+	issuer := oidctest.New(t, "")
+	c := start(t, storetest.SQLite, append([]func(*worldOptions){func(o *worldOptions) {
+		o.Settings = serverSettings{peopleSettings: peopleSettings{OIDCIssuer: issuer.URL, OIDCClientID: oidctest.ClientID, OIDCClientSecret: oidctest.Secret}, TrustedProxy: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	}}, change...)...)
+	issuer.Redirect = c.urls.bridge + signin.CallbackPath
+	return &postroom{check: c, t: t, issuer: issuer}
 }
 
 // invitation is a request with what arrived for those who are asked.

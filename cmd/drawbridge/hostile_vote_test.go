@@ -345,29 +345,6 @@ func TestHostileVoteIsSlowedDown(t *testing.T) {
 	p.told(i.id, "Approved")
 }
 
-func TestAttemptsToSignInArePassing(t *testing.T) {
-	t.Parallel()
-	p := openPostroom(t)
-	b := p.browser()
-	b.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	var got page
-	for range 25 {
-		got = b.get(p.urls.bridge + "/auth/sign-in?to=/vote/x&account=other")
-	}
-	if kept := got.header.Values("Set-Cookie"); !strings.Contains(kept[len(kept)-1], "; Max-Age=600;") {
-		t.Errorf("the attempt is kept as %q", kept)
-	}
-	if where := got.header.Get("Location"); !strings.Contains(where, "&prompt=select_account&") {
-		t.Errorf("another account is asked for at %s", where)
-	}
-	if where := b.get(p.urls.bridge + "/auth/sign-in").header.Get("Location"); strings.Contains(where, "prompt") {
-		t.Errorf("somebody who signs in is sent to %s", where)
-	}
-	if kept := b.Jar.Cookies(got.url); len(kept) > 5 {
-		t.Errorf("%d attempts go along with every request", len(kept))
-	}
-}
-
 // TestALinkIsWrittenNowhere looks for the secrets of a whole loop in the database and in the log.
 func TestALinkIsWrittenNowhere(t *testing.T) {
 	t.Parallel()

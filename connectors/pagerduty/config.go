@@ -28,9 +28,9 @@ type Config struct {
 	// field answer; default: none, no note answers. Whoever has a key of the account can write a note in anybody's name, so
 	// only list words where everybody with such a key is trusted to decide.
 	Answers []string `yaml:"answers,omitempty"`
-	// AutomationVia are the channels, by PagerDuty's names, through which programs act even where the log names a user;
-	// default api, auto, email, nagios, timeout.
-	AutomationVia []string `yaml:"automation_via,omitempty"`
+	// PeopleVia are the channels through which people themselves act, as the log names them; default website, mobile. What
+	// came through any other, or through none that is named, is nobody's own doing, even where the log names a user.
+	PeopleVia []string `yaml:"people_via,omitempty"`
 	// Automation are the ids of users that programs work as.
 	Automation []string `yaml:"automation,omitempty"`
 	// NoCustomFields keeps from custom fields, for accounts without them.
@@ -66,11 +66,14 @@ func (c Config) withDefaults() Config {
 	c.IndexLag = cmp.Or(c.IndexLag, 10*time.Second)
 	c.Overlap = cmp.Or(c.Overlap, time.Minute)
 	c.Batch = cmp.Or(c.Batch, 10)
-	if len(c.AutomationVia) == 0 {
-		c.AutomationVia = []string{"api", "auto", "email", "nagios", "timeout"}
+	if len(c.PeopleVia) == 0 {
+		c.PeopleVia = []string{"website", "mobile"}
 	}
 	return c
 }
+
+// programsVia are the channels through which services come, and with a key whoever has one.
+var programsVia = []string{"api", "auto", "nagios", "timeout"}
 
 var (
 	idForm = regexp.MustCompile(`^[A-Za-z0-9]{1,40}$`)
@@ -99,8 +102,8 @@ func (c Config) faults() error {
 		}
 	}
 	faults = append(faults, connectors.Words(c.Answers).Faults()...)
-	if slices.ContainsFunc(c.AutomationVia, func(s string) bool { return !word.MatchString(s) }) {
-		fault("automation_via are channels like api and timeout")
+	if slices.ContainsFunc(c.PeopleVia, func(s string) bool { return !word.MatchString(s) || slices.Contains(programsVia, strings.ToLower(s)) }) {
+		fault("people_via are channels like website and sms; %s are none of people", strings.Join(programsVia, ", "))
 	}
 	if slices.ContainsFunc(c.Automation, func(s string) bool { return !idForm.MatchString(s) }) {
 		fault("automation are ids of users, as in the address of a user's page")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/connectors"
@@ -220,9 +221,9 @@ func (n naming) account(r *reference) connectors.Account {
 	return connectors.Account{Person: u.person(), Ours: r.ID == n.me.ID, Automation: slices.Contains(n.conf.Automation, r.ID)}
 }
 
-// by is who did what an entry says. What came through a program's channel is nobody's own doing.
+// by is who did what an entry says. Only what came through a channel that people use themselves is their own doing.
 func (n naming) by(e entry) connectors.Account {
 	out := n.account(e.Agent)
-	out.Automation = out.Automation || slices.Contains(n.conf.AutomationVia, e.Channel.Type)
+	out.Automation = out.Automation || !slices.ContainsFunc(n.conf.PeopleVia, func(via string) bool { return strings.EqualFold(via, e.Channel.Type) })
 	return out
 }

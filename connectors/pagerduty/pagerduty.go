@@ -5,11 +5,11 @@
 // first was resolved it opens another, so that incidents are looked for before one is opened.
 //
 // Who did what is read from an incident's log: a user, with the channel it came through, or something else, which is an
-// automation. A key of the account may write in any user's name, so what comes through the interface is nobody's own
-// doing. That an incident is acknowledged says that somebody works on it, and nothing else: people decide by the value of
-// a custom field, by resolving, or by a note where notes are told to answer. An incident that was merged into another is
-// told as gone. Read config.go for the settings, call.go for how a call is made, and then the file of the capability you
-// look for.
+// automation. A key of the account may write in any user's name, so only what came through a channel that people use
+// themselves is their own doing. That an incident is acknowledged says that somebody works on it, and nothing else: people
+// decide by the value of a custom field, by resolving, or by a note where notes are told to answer. An incident that was
+// merged into another is told as gone. Read config.go for the settings, call.go for how a call is made, and then the file
+// of the capability you look for.
 package pagerduty
 
 import (
@@ -79,7 +79,8 @@ func (c *connector) Unverified() []string {
 		"everything: built from PagerDuty's documents and its API description and tried against a stand-in, not against an account",
 		fmt.Sprintf("index_lag (%s): PagerDuty states no bound for how long the list by incident key may miss a new incident", c.conf.IndexLag),
 		"opened by us: that the log of an incident opened through the interface begins with an entry of the user named in From",
-		fmt.Sprintf("automation_via %v: through which channel the log shows what a program does with a key in a user's name; a key of the account may name any user", c.conf.AutomationVia),
+		fmt.Sprintf("people_via %v: website is documented as a channel of users; mobile is named as a channel without saying who comes by it, and no other is; what comes by a channel not listed here, or by none, decides nothing", c.conf.PeopleVia),
+		"people_via: that the log shows what a program does with a key in a user's name as come by another channel; a key of the account may name any user",
 		"custom fields: how the log writes old and new values; where it does not, who set a value is not known and nothing is decided",
 		"watching: that the account's log tells of custom fields as an incident's log does; open incidents are looked at one by one as well",
 		"status: how the log shows that a resolved incident was opened again",

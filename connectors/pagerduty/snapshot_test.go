@@ -91,6 +91,35 @@ func TestSnapshotTellsWhoDidWhat(t *testing.T) {
 	}
 }
 
+// A channel nobody has heard of is a program's until somebody says otherwise.
+func TestOnlyChannelsPeopleUseAreTheirOwnDoing(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		via    []string // people_via; empty: as it is by itself
+		own    []string
+		others []string
+	}{
+		{nil, []string{"website", "Website", "mobile"}, []string{
+			"", " ", "api", "API", "rest_api", "events_api_v2", "integration", "incident_workflow", "auto", "email", "sms", "web_trigger", "note", "nagios", "timeout", "slack", "websites",
+		}},
+		{[]string{"Website", "sms"}, []string{"website", "SMS"}, []string{"", "api", "mobile", "email"}},
+	} {
+		w := newWorld(t, pd.Options{}, func(c *Config) { c.PeopleVia = tc.via })
+		ref := w.create(t, "k1")
+		for i, via := range append(tc.own[:len(tc.own):len(tc.own)], tc.others...) {
+			value := []string{"Approved", "Declined"}[i%2]
+			connectortest.Must(t, w.desk.SetVia(ref.ID, "PKIM", via, "approval", value))
+			connectortest.Must(t, w.desk.MoveVia(ref.ID, "PKIM", via, []string{"acknowledged", "triggered"}[i%2], ""))
+			history := w.fetch(t, ref).History
+			for _, s := range history[len(history)-2:] {
+				if s.By.Account != "PKIM" || s.By.Automation != (i >= len(tc.own)) {
+					t.Errorf("people_via %q: %s by the channel %q is told as %+v", tc.via, s.Field, via, s.By)
+				}
+			}
+		}
+	}
+}
+
 func TestAnswersByNote(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pd.Options{})

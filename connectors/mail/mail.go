@@ -5,14 +5,14 @@
 // comment before it says what was decided. It is kept by us alone.
 //
 // Every mail has a Message-ID made of our key and its addressee. When the answer to the last line of a mail is lost, the
-// same mail goes out again under the same id, which mail programs show once.
+// same mail goes out again under the same id, which mail programs show once. send.go tells what becomes of the others
+// where one cannot be sent now.
 package mail
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -41,6 +41,7 @@ type connector struct {
 	client *connectors.Client
 	log    *slog.Logger
 	now    func() time.Time
+	begun  begun
 }
 
 var (
@@ -187,34 +188,4 @@ func (c *connector) Transition(ctx context.Context, ref connectors.Ref, m connec
 func digest(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:10])
-}
-
-// send sends mails one after another. One that nobody will ever take does not keep the others from those who would; it
-// fails the whole only where it is the only one left.
-func (c *connector) send(ctx context.Context, mails []letter) error {
-	s, err := c.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	taken := 0
-	var refused error
-	for _, l := range mails {
-		err := s.mail(c.conf.From, l.to, l.text())
-		if err == nil {
-			taken++
-			continue
-		}
-		e := *connectors.AsError(err)
-		e.Sent = e.Sent || taken > 0
-		if e.Kind != connectors.Permanent {
-			return &e
-		}
-		c.log.Warn("mail refused", "error", &e)
-		refused = errors.Join(refused, e.Err)
-	}
-	if taken == 0 && refused != nil {
-		return connectors.Permanently("nobody could be mailed: %w", refused)
-	}
-	return s.quit()
 }

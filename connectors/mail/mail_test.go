@@ -212,21 +212,6 @@ func TestFaultsAreClassified(t *testing.T) {
 	}
 }
 
-func TestOneRefusedAddresseeKeepsNobodyElseFromTheirMail(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, signedIn)
-	w.server.FailNext("rcpt", 550, "no such mailbox")
-	w.create()
-	if len(w.server.To(kim)) != 0 || len(w.server.To(lee)) != 1 {
-		t.Errorf("mails: %+v", w.server.Mails())
-	}
-	w.server.FailNext("rcpt", 550, "no such mailbox")
-	w.server.FailNext("rcpt", 451, "later")
-	if _, err := w.Create(t.Context(), "k2", ask()); connectors.AsError(err).Kind != connectors.Temporary {
-		t.Errorf("one for good, one for now: %v", err)
-	}
-}
-
 func TestALostAnswerIsInDoubtAndTheMailIsTheSame(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, signedIn)

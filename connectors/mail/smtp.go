@@ -18,6 +18,7 @@ import (
 type session struct {
 	*smtp.Client
 	conn net.Conn
+	over bool // nothing more can be said in it
 }
 
 // connect opens a conversation, encrypts it and signs in.
@@ -64,7 +65,7 @@ func (c *connector) greet(ctx context.Context, conn net.Conn) (*session, error) 
 	if err := c.signIn(ctx, client); err != nil {
 		return nil, err
 	}
-	return &session{client, conn}, nil
+	return &session{Client: client, conn: conn}, nil
 }
 
 // signIn signs in where the settings name somebody.
@@ -144,15 +145,23 @@ func connect(err error) error {
 	return &e
 }
 
-// mail sends one mail. The server's words are shown up to the mail's text, which it may repeat, and with it a link.
+// mail sends one mail, and leaves the conversation fit for the next one where it is not over.
 func (s *session) mail(from, to string, text []byte) error {
+	fault := s.tell(from, to, text)
+	if fault == nil {
+		return nil
+	}
+	s.over = s.over || s.Reset() != nil
+	return fault
+}
+
+// tell says a mail. The server's words are shown up to the mail's text, which it may repeat, and with it a link.
+func (s *session) tell(from, to string, text []byte) *connectors.Error {
 	if err := s.Mail(from); err != nil {
 		return s.fault("sender", err, true, false)
 	}
 	if err := s.Rcpt(to); err != nil {
-		fault := s.fault("addressee", err, true, false)
-		_ = s.Reset() // what comes next shows whether it is still there
-		return fault
+		return s.fault("addressee", err, true, false)
 	}
 	w, err := s.Data()
 	if err != nil {
@@ -170,6 +179,7 @@ func (s *session) mail(from, to string, text []byte) error {
 // fault is what an answer to a part of a mail means. Without an answer to the whole text it may have been taken.
 func (s *session) fault(part string, err error, quote, maybe bool) *connectors.Error {
 	said, ok := errors.AsType[*textproto.Error](err)
+	s.over = !ok || said.Code == 421 // the server hangs up
 	if !ok {
 		e := *connectors.FromDialogue(err)
 		e.Kind, e.Sent, e.Err = connectors.Temporary, maybe, fmt.Errorf("send %s: %w", part, e.Err)

@@ -45,7 +45,8 @@ type Server struct {
 
 	mu    sync.Mutex
 	mails []Mail
-	fail  map[string][]error // by part: auth, mail, rcpt, data
+	fail  map[string][]error      // by part: auth, mail, rcpt, data
+	to    map[string]func() error // what befalls an addressee
 	cut   int
 }
 
@@ -62,7 +63,7 @@ type Mail struct {
 func New(o Options) (*Server, error) {
 	web := httptest.NewTLSServer(nil) // for its certificate
 	defer web.Close()
-	s := &Server{options: o, fail: map[string][]error{}, pair: web.TLS.Certificates[0],
+	s := &Server{options: o, fail: map[string][]error{}, to: map[string]func() error{}, pair: web.TLS.Certificates[0],
 		CA: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw})}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -93,8 +94,40 @@ func (s *Server) Close() { _ = s.server.Close() }
 func (s *Server) FailNext(part string, code int, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fail[part] = append(s.fail[part], &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 7, 30}, Message: text})
+	s.fail[part] = append(s.fail[part], fault(code, text))
 }
+
+func fault(code int, text string) error {
+	return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 7, 30}, Message: text}
+}
+
+// RefuseTo refuses an addressee until Take is called.
+func (s *Server) RefuseTo(address string, code int, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.to[address] = func() error { return fault(code, text) }
+}
+
+// HangAt leaves who names an addressee without an answer until they hang up, until Take is called; arrived tells of each.
+func (s *Server) HangAt(address string) (arrived <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	came := make(chan struct{}, 100)
+	s.to[address] = func() error {
+		came <- struct{}{}
+		return errHang
+	}
+	return came
+}
+
+// Take takes mail for an addressee again.
+func (s *Server) Take(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.to, address)
+}
+
+var errHang = errors.New("no answer")
 
 // CutNext makes the server take the next mail and end the connection in place of saying so.
 func (s *Server) CutNext() {
@@ -199,7 +232,17 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.to = to
-	return s.failing("rcpt")
+	s.server.mu.Lock()
+	befalls := s.server.to[to]
+	s.server.mu.Unlock()
+	if befalls == nil {
+		return s.failing("rcpt")
+	}
+	err := befalls()
+	if errors.Is(err, errHang) {
+		_, _ = s.conn.Conn().Read(make([]byte, 1)) // until they hang up
+	}
+	return err
 }
 
 func (s *session) Data(r io.Reader) error {

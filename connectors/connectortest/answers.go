@@ -59,6 +59,9 @@ var statuses = []struct {
 
 // checkStatuses answers every request with each status.
 func checkStatuses(t *testing.T, s Suite) error {
+	if s.Peer != nil {
+		return noHTTP
+	}
 	return each(t, s, func(b *bench, op operation) {
 		for _, want := range statuses {
 			b.server.disturb(fault{answer: answerStatus(want.status), on: true})
@@ -101,6 +104,9 @@ func (b *bench) judge(op operation, during string, status int, kind connectors.K
 
 // checkRetryAfter answers every request with a wait, in both ways to write it.
 func checkRetryAfter(t *testing.T, s Suite) error {
+	if s.Peer != nil {
+		return noHTTP
+	}
 	waits := []struct {
 		text string
 		want time.Duration
@@ -148,6 +154,9 @@ var brokenAnswers = []struct {
 
 // checkBrokenAnswers answers every request with what is no answer.
 func checkBrokenAnswers(t *testing.T, s Suite) error {
+	if s.Peer != nil {
+		return checkBrokenDialogues(t, s)
+	}
 	return each(t, s, func(b *bench, op operation) {
 		for _, broken := range brokenAnswers {
 			b.server.disturb(fault{answer: broken.answer, on: true})
@@ -169,14 +178,7 @@ func checkStop(t *testing.T, s Suite) error { return checkStopWithin(t, s, 10*ti
 // checkStopWithin bounds by patience what has to happen at once.
 func checkStopWithin(t *testing.T, s Suite, patience time.Duration) error {
 	return each(t, s, func(b *bench, op operation) {
-		arrived, release := make(chan struct{}, 64), make(chan struct{})
-		b.server.disturb(fault{on: true, answer: func(_ http.ResponseWriter, r *http.Request) {
-			arrived <- struct{}{}
-			select {
-			case <-r.Context().Done():
-			case <-release:
-			}
-		}})
+		arrived, release := b.hold()
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		ended := make(chan error, 1)
@@ -193,13 +195,13 @@ func checkStopWithin(t *testing.T, s Suite, patience time.Duration) error {
 				b.fault("%s, stopped: got no error", op.name)
 			}
 		case <-time.After(patience):
-			close(release)
+			release()
 			<-ended
 			b.fault("%s, stopped: still ran after %s", op.name, patience)
 		}
-		b.server.disturb(fault{})
+		b.undisturb()
 		_ = b.call(ctx, op, "stopped before")
-		if seen, _ := b.server.requests(); len(seen) > 0 {
+		if seen := b.asked(); len(seen) > 0 {
 			b.fault("%s, stopped before it began: asked %v", op.name, seen)
 		}
 	})

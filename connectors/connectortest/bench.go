@@ -17,6 +17,7 @@ import (
 type bench struct {
 	suite  Suite
 	server *server
+	relay  *relay // in place of it, where the vendor does not speak HTTP
 	c      connectors.Connector
 	ref    connectors.Ref    // the ticket operations act on
 	cursor connectors.Cursor // where watching goes on from
@@ -27,6 +28,10 @@ type bench struct {
 func newBench(t *testing.T, s Suite) *bench {
 	t.Helper()
 	front := &server{suite: s}
+	if s.Peer != nil {
+		between := newRelay(t, s.Peer(t))
+		return &bench{suite: s, server: front, relay: between, c: s.New(t, between.url()), ref: s.Ref}
+	}
 	if s.Standin != nil {
 		front.next = s.Standin(t)
 	}
@@ -37,7 +42,7 @@ func newBench(t *testing.T, s Suite) *bench {
 
 // prepare makes what op acts on, undisturbed. It tells whether that worked.
 func (b *bench) prepare(ctx context.Context, op operation) bool {
-	if b.suite.Standin == nil {
+	if !b.suite.remembers() {
 		return true
 	}
 	if op.onTicket && connectors.Can(b.c, connectors.Create) {

@@ -23,6 +23,9 @@ type Suite struct {
 	// Standin returns a fresh stand-in that takes Canary as every credential, shows Now on its clock and knows no
 	// index lag. The samples below make sense to it.
 	Standin func(t *testing.T) http.Handler
+	// Peer starts a stand-in that does not speak HTTP, in place of Standin. New is then given tcp:// and the address of a relay
+	// in front of it. Statuses and waiting times are HTTP's, and not tried.
+	Peer func(t *testing.T) Peer
 	// TokenPath is where the connector asks for access tokens. Such requests are never disturbed.
 	TokenPath string
 	// Reads tells which requests change nothing though their method is neither GET nor HEAD.
@@ -97,5 +100,6 @@ func (s skipped) Error() string { return string(s) }
 
 const (
 	noStandin   = skipped("there is no stand-in")
+	noHTTP      = skipped("the vendor does not speak HTTP")
 	notThisKind = skipped("the connector cannot do this")
 )

@@ -1,7 +1,14 @@
 package connectortest
 
 import (
+	"encoding/pem"
 	"log/slog"
+	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,4 +42,24 @@ func EnvAt(t testing.TB, at *Clock, change ...func(*connectors.Outbound)) connec
 	}
 	t.Cleanup(client.Close)
 	return connectors.Env{Name: "under-test", Client: client, Log: slog.New(slog.DiscardHandler), Now: at.Now}
+}
+
+// TrustStandins has the client trust the certificate that stand-ins borrow from httptest, which is for 127.0.0.1.
+func TrustStandins(t testing.TB) func(*connectors.Outbound) {
+	t.Helper()
+	lender := httptest.NewTLSServer(nil)
+	lender.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	Must(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: lender.Certificate().Raw}), 0o600))
+	return func(o *connectors.Outbound) { o.CA = ca }
+}
+
+// At reads the address New is given where a suite has a Peer.
+func At(t testing.TB, baseURL string) (host string, port int) {
+	t.Helper()
+	host, text, err := net.SplitHostPort(strings.TrimPrefix(baseURL, "tcp://"))
+	Must(t, err)
+	port, err = strconv.Atoi(text)
+	Must(t, err)
+	return host, port
 }

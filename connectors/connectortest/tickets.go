@@ -20,6 +20,9 @@ const mostRequests = 12
 // checkLostAnswers lets the stand-in act on each request of an operation and loses the answer. A create is then done
 // again, as the gateway would.
 func checkLostAnswers(t *testing.T, s Suite) error {
+	if s.Peer != nil {
+		return checkLostDialogues(t, s)
+	}
 	if s.Standin == nil {
 		return noStandin
 	}
@@ -90,7 +93,7 @@ func (b *bench) lose(ctx context.Context, op operation, f fault, name string) bo
 }
 
 func checkCreateTwice(t *testing.T, s Suite) error {
-	if s.Standin == nil {
+	if !s.remembers() {
 		return noStandin
 	}
 	b := newBench(t, s)
@@ -133,7 +136,7 @@ func checkCreateTwice(t *testing.T, s Suite) error {
 
 // checkTicket does everything to a ticket that can be done, and reads it back.
 func checkTicket(t *testing.T, s Suite) error {
-	if s.Standin == nil {
+	if !s.remembers() {
 		return noStandin
 	}
 	b := newBench(t, s)
@@ -190,7 +193,7 @@ func (b *bench) compare(ctx context.Context, when, status string) {
 
 // checkWatch starts to watch, changes a ticket and expects to be told.
 func checkWatch(t *testing.T, s Suite) error {
-	if s.Standin == nil {
+	if !s.remembers() {
 		return noStandin
 	}
 	b := newBench(t, s)
@@ -225,7 +228,7 @@ func checkWatch(t *testing.T, s Suite) error {
 
 // checkDecision tells the tool a decision and asks what it knows.
 func checkDecision(t *testing.T, s Suite) error {
-	if s.Standin == nil {
+	if !s.remembers() {
 		return noStandin
 	}
 	b := newBench(t, s)
@@ -251,7 +254,7 @@ func checkDecision(t *testing.T, s Suite) error {
 }
 
 func checkSend(t *testing.T, s Suite) error {
-	if s.Standin == nil {
+	if !s.remembers() {
 		return noStandin
 	}
 	b := newBench(t, s)

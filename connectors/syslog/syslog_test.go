@@ -2,11 +2,10 @@ package syslog_test
 
 import (
 	"crypto/tls"
-	"encoding/pem"
+	"net"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -17,22 +16,26 @@ import (
 	"github.com/drawbridge-itsm/drawbridge/connectors/syslog/syslogstandin"
 )
 
-// world is a connection before its stand-in.
-func world(t *testing.T, change func(*syslog.Config), out ...func(*connectors.Outbound)) (connectors.Connector, *syslogstandin.Receiver) {
+func receiver(t *testing.T) *syslogstandin.Receiver {
 	t.Helper()
 	lender := httptest.NewTLSServer(nil) // has a certificate for 127.0.0.1
 	lender.Close()
 	r, err := syslogstandin.New(&tls.Config{Certificates: lender.TLS.Certificates})
 	connectortest.Must(t, err)
 	t.Cleanup(r.Close)
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	connectortest.Must(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: lender.Certificate().Raw}), 0o600))
+	return r
+}
+
+// world is a connection before its stand-in.
+func world(t *testing.T, change func(*syslog.Config), out ...func(*connectors.Outbound)) (connectors.Connector, *syslogstandin.Receiver) {
+	t.Helper()
+	r := receiver(t)
 	config := syslog.New().(*syslog.Config)
 	config.Host, config.Port = "127.0.0.1", r.Port()
 	if change != nil {
 		change(config)
 	}
-	c, err := config.Open(connectortest.Env(t, append([]func(*connectors.Outbound){func(o *connectors.Outbound) { o.CA = ca }}, out...)...))
+	c, err := config.Open(connectortest.Env(t, append([]func(*connectors.Outbound){connectortest.TrustStandins(t)}, out...)...))
 	connectortest.Must(t, err)
 	return c, r
 }
@@ -42,6 +45,29 @@ func record(id string) connectors.Record {
 		EventID: id, Source: "apono", Group: "req-1", At: connectortest.Now,
 		Event: map[string]any{"kind": "access.requested", "severity": "high", "reason": "it's \"urgent\"]\r\n<13>1 forged"},
 	}
+}
+
+func TestPromisesOfEveryConnector(t *testing.T) {
+	t.Parallel()
+	connectortest.Run(t, connectortest.Suite{
+		New: func(t *testing.T, baseURL string) connectors.Connector {
+			t.Helper()
+			config := syslog.New().(*syslog.Config)
+			config.Host, config.Port = connectortest.At(t, baseURL)
+			c, err := config.Open(connectortest.Env(t, connectortest.TrustStandins(t)))
+			connectortest.Must(t, err)
+			return c
+		},
+		Peer: func(t *testing.T) connectortest.Peer {
+			t.Helper()
+			r := receiver(t)
+			return connectortest.Peer{Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Port())), Acted: func() int {
+				taken, faults := r.Taken()
+				return len(taken) + len(faults)
+			}}
+		},
+		Records: []connectors.Record{record("evt-1"), record("evt-2")},
+	})
 }
 
 func TestRecordsArriveInTheirOrder(t *testing.T) {

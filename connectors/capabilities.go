@@ -146,8 +146,12 @@ type (
 	Uncaller interface {
 		Uncalled() string
 	}
-	// Announcer tells what an operator should know of c before it matters: that the vendor ends what it is for, or what
-	// its success means.
+	// Ender tells that the vendor ends what c is for, and what to use then; empty where it does not. A Config may tell of what
+	// some of its settings would be for.
+	Ender interface {
+		Ends() string
+	}
+	// Announcer tells what else an operator should know of c before it matters, as what its success means.
 	Announcer interface {
 		Notices() []string
 	}

@@ -143,12 +143,23 @@ func Uncalled(c Connector) string {
 	return ""
 }
 
-// Notices lists what an operator should know of c, nil where there is nothing.
-func Notices(c Connector) []string {
-	if a, ok := c.(Announcer); ok {
-		return a.Notices()
+// Ends is the end of what c is for, a Connector or a Config; empty where none is known.
+func Ends(c any) string {
+	if e, ok := c.(Ender); ok {
+		return e.Ends()
 	}
-	return nil
+	return ""
+}
+
+// Notices lists what an operator should know of c, its end first; nil where there is nothing.
+func Notices(c Connector) (list []string) {
+	if text := Ends(c); text != "" {
+		list = append(list, text)
+	}
+	if a, ok := c.(Announcer); ok {
+		list = append(list, a.Notices()...)
+	}
+	return list
 }
 
 // Samples offers payloads to try c with, none where it has none.

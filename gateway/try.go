@@ -30,14 +30,18 @@ type Tried struct {
 	Err    error
 }
 
-// Check reports everything wrong with a complete set of documents, as Faults. Nobody is called.
-func (o Offline) Check(ctx context.Context, texts [][]byte) error {
-	_, _, err := o.catalogue(ctx, texts)
-	return err
+// Check reports everything wrong with a complete set of documents, as Faults. Nobody is called. The warnings say what will
+// not work for ever.
+func (o Offline) Check(ctx context.Context, texts [][]byte) (warnings []string, err error) {
+	c, _, err := o.catalogue(ctx, texts)
+	if err != nil {
+		return nil, err
+	}
+	return c.ends(), nil
 }
 
 // CheckForms does the same and compares the rules with what their desks accept. The warnings say what could not be found
-// out.
+// out as well.
 func (o Offline) CheckForms(ctx context.Context, texts [][]byte) (warnings []string, err error) {
 	c, given, err := o.catalogue(ctx, texts)
 	if err != nil {
@@ -49,6 +53,7 @@ func (o Offline) CheckForms(ctx context.Context, texts [][]byte) (warnings []str
 			names = append(names, head.Name)
 		}
 	}
+	warnings = c.ends()
 	found, doubts := c.checkForms(ctx, names)
 	for _, name := range sortedKeys(doubts) {
 		for _, text := range doubts[name] {
@@ -56,6 +61,16 @@ func (o Offline) CheckForms(ctx context.Context, texts [][]byte) (warnings []str
 		}
 	}
 	return warnings, located(found, given)
+}
+
+// ends tells of connections to what ends.
+func (c *catalogue) ends() (warnings []string) {
+	for _, name := range sortedKeys(c.connections) {
+		if text := connectors.Ends(c.connections[name].connector); text != "" {
+			warnings = append(warnings, kindConnection+" "+name+": "+text)
+		}
+	}
+	return warnings
 }
 
 // located says which of the texts given each fault is in, where that is not known; nil where there is no fault.

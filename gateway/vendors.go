@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/goccy/go-yaml/parser"
 
@@ -61,5 +62,8 @@ func (o Offline) vendor(ctx context.Context, name string) (VendorView, error) {
 	}
 	v.Can = append(v.Can, connectors.Capabilities(c)...)
 	v.Unverified, v.Notices, v.Samples = connectors.Unverified(c), connectors.Notices(c), connectors.Samples(c)
+	if text := connectors.Ends(config); text != "" && !slices.Contains(v.Notices, text) {
+		v.Notices = append([]string{text}, v.Notices...)
+	}
 	return v, nil
 }

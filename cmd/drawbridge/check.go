@@ -24,25 +24,20 @@ func (c *checkCommand) Run(s *surroundings) error {
 	if err != nil {
 		return err
 	}
+	look := known.CheckForms
 	if c.Offline {
-		err = known.Check(s.ctx, docs.texts())
-	} else {
-		err = checkForms(s, known, docs)
+		look = known.Check
 	}
-	if err != nil {
-		return docs.locate(err)
-	}
-	_, err = fmt.Fprintf(s.stdout, "%s, nothing wrong.\n", count(len(docs), "document"))
-	return err
-}
-
-func checkForms(s *surroundings, known gateway.Offline, docs documents) error {
-	warnings, err := known.CheckForms(s.ctx, docs.texts())
+	warnings, err := look(s.ctx, docs.texts())
 	for _, text := range warnings {
 		if _, err := fmt.Fprintf(s.stdout, "warning: %s\n", text); err != nil {
 			return err
 		}
 	}
+	if err != nil {
+		return docs.locate(err)
+	}
+	_, err = fmt.Fprintf(s.stdout, "%s, nothing wrong.\n", count(len(docs), "document"))
 	return err
 }
 

@@ -78,19 +78,61 @@ func TestStarterRulesForSinks(t *testing.T) {
 	must(t, os.CopyFS(filepath.Join(p.dir, "docs"), starter.Sinks()))
 	p.write("docs/sources.yaml", aponoSource+ownSources)
 	names := append(slices.Collect(maps.Keys(preset.Vendors())), "syslog")
+	for _, name := range names {
+		if _, err := fs.Stat(starter.Sinks(), "sinks/"+name+".yaml"); err != nil {
+			t.Errorf("there is no rule for %s", name)
+		}
+	}
+	p.exampleConnections(names...)
+	p.fine("check", "docs")
+}
+
+// exampleConnections writes a connection to each connector, of its name, with the settings that are shown for it.
+func (p *program) exampleConnections(names ...string) {
+	p.Helper()
 	var shown []gateway.VendorView
-	must(t, json.Unmarshal([]byte(p.fine("connectors", "--format", "json")), &shown))
+	must(p.T, json.Unmarshal([]byte(p.fine("connectors", "--format", "json")), &shown))
 	examples := map[string]string{}
 	for _, one := range shown {
 		examples[one.Name] = one.Example
 	}
 	for _, name := range names {
-		if _, err := fs.Stat(starter.Sinks(), "sinks/"+name+".yaml"); err != nil {
-			t.Errorf("there is no rule for %s", name)
-		}
 		p.write("docs/"+name+"-connection.yaml", fmt.Sprintf("kind: Connection\nname: %[1]s\nconnector: %[1]s\nsettings:\n%s", name, indent(examples[name], "  ")))
 	}
-	p.fine("check", "docs")
+}
+
+// The starter rules for desks of people on call can be published with the settings that are shown as examples, and the end
+// of Opsgenie is told before anybody relies on it.
+func TestStarterRulesForDesksOfPeopleOnCall(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	p.starterFolder()
+	must(t, os.CopyFS(filepath.Join(p.dir, "docs"), starter.Desks()))
+	p.exampleConnections("pagerduty", "opsgenie")
+	change := func(name string, text func(string) string) {
+		path := filepath.Join("docs", name+"-connection.yaml")
+		old, err := os.ReadFile(filepath.Join(p.dir, path))
+		must(t, err)
+		p.write(path, text(string(old)))
+	}
+	for name, verify := range map[string]string{"pagerduty": "hmac: {secrets", "opsgenie": "header: {values"} {
+		change(name, func(text string) string {
+			return text + "inbound: {verify: {" + verify + ": [{value: topsecret-hook}]}}}\n"
+		})
+	}
+	const end = "switched off on 5 April 2027"
+	if got := p.fine("check", "--offline", "docs"); strings.Contains(got, end) || !strings.Contains(got, "nothing wrong.") {
+		t.Errorf("checked with jsm, which stays: %s", got)
+	}
+	change("opsgenie", func(text string) string { return strings.Replace(text, "host: jsm", "host: opsgenie-us", 1) })
+	for _, args := range [][]string{{"check", "--offline", "docs"}, {"check", "docs"}} {
+		if got := p.fine(args...); !strings.Contains(got, "warning: Connection opsgenie: host: Opsgenie is "+end) {
+			t.Errorf("%v: %s", args, got)
+		}
+	}
+	if got := p.fine("connectors", "opsgenie"); !strings.Contains(got, "  note: host: Opsgenie is "+end) {
+		t.Errorf("listed: %s", got)
+	}
 }
 
 // Records reach a sink through the whole program: a rule's, and those the preset makes, to a preset of a directory too.

@@ -244,7 +244,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// That Opsgenie ends is told by doctor and when the connection opens; its successor does not.
+// That Opsgenie ends is told wherever notices are, and when the connection opens; its successor does not.
 func TestTheEndOfOpsgenieIsTold(t *testing.T) {
 	t.Parallel()
 	for host := range hosts {
@@ -255,7 +255,7 @@ func TestTheEndOfOpsgenieIsTold(t *testing.T) {
 		env.Log = slog.New(slog.NewTextHandler(&log, nil))
 		c, err := conf.Open(env)
 		connectortest.Must(t, err)
-		told := slices.Contains(connectors.Unverified(c), ends)
+		told := slices.Contains(connectors.Notices(c), ends)
 		if logged := strings.Contains(log.String(), "5 April 2027"); told != (host != jsm) || logged != told {
 			t.Errorf("%s: told %t, logged %t", host, told, logged)
 		}

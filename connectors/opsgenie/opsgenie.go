@@ -27,14 +27,25 @@ func (c *Config) Open(env connectors.Env) (connectors.Connector, error) {
 	if err := settings.faults(); err != nil {
 		return nil, err
 	}
-	if settings.Host != jsm {
-		env.Log.Warn(ends)
-	}
 	client := env.Client.With(connectors.Scheme{Word: "GenieKey", Token: settings.Key})
-	return &connector{conf: settings, client: client, log: env.Log, now: env.Now, action: regexp.MustCompile(settings.ActionLog)}, nil
+	out := &connector{conf: settings, client: client, log: env.Log, now: env.Now, action: regexp.MustCompile(settings.ActionLog)}
+	if text := out.Ends(); text != "" {
+		env.Log.Warn(text)
+	}
+	return out, nil
 }
 
-// ends is what becomes of Opsgenie.
+// Ends is what becomes of Opsgenie, which host may name.
+func (c *Config) Ends() string { return ends }
+
+// Ends is that, where it is what this connection is to.
+func (c *connector) Ends() string {
+	if c.conf.Host == jsm {
+		return ""
+	}
+	return ends
+}
+
 const ends = "host: Opsgenie is switched off on 5 April 2027 and sold no more; move to Jira Service Management and set host to jsm"
 
 type connector struct {
@@ -60,6 +71,8 @@ var (
 	_ connectors.Signer       = (*connector)(nil)
 	_ connectors.Lagger       = (*connector)(nil)
 	_ connectors.Marker       = (*connector)(nil)
+	_ connectors.Ender        = (*connector)(nil)
+	_ connectors.Ender        = (*Config)(nil)
 	_ connectors.Exampler     = (*Config)(nil)
 )
 
@@ -90,8 +103,6 @@ func (c *connector) Unverified() []string {
 	}
 	if c.conf.Host == jsm {
 		out = append(out, "jsm: that reading alerts, their notes and their log works under this address as it does at Opsgenie")
-	} else {
-		out = append([]string{ends}, out...)
 	}
 	if len(c.conf.Answers) > 0 {
 		out = append(out, "answers: a note's author is no proof: who has a key of any integration can name anybody as who asks, and notes do not tell through which channel they came")

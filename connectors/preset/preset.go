@@ -51,6 +51,7 @@ var (
 	_ connectors.Batcher   = (*sink)(nil)
 	_ connectors.Marker    = (*sink)(nil)
 	_ connectors.Announcer = (*sink)(nil)
+	_ connectors.Ender     = (*sink)(nil)
 	_ connectors.Exampler  = (*Config)(nil)
 )
 
@@ -143,14 +144,13 @@ var confidences = map[string]string{
 	"inferred":   "it was learned from other clients of the vendor, which documents little of it",
 }
 
-// Notices tells how far the preset is documented, of the end of what the vendor offers, of what a success does not say, and
-// of what a ping does not.
+// Ends is the end of what the vendor offers.
+func (s *sink) Ends() string { return s.preset.doc.Lifecycle.text() }
+
+// Notices tells how far the preset is documented, what a success does not say, and what a ping does not.
 func (s *sink) Notices() []string {
 	d := s.preset.doc
 	list := []string{confidences[d.Confidence]}
-	if text := d.Lifecycle.text(); text != "" {
-		list = append(list, text)
-	}
 	if d.Response.AcceptedOnly {
 		list = append(list, "a success means that the records were accepted, not that they were stored")
 	}
@@ -194,7 +194,7 @@ func (l Lifecycle) text() string {
 // announce logs the end of what the vendor offers, once for a connection.
 func (s *sink) announce() {
 	s.announced.Do(func() {
-		if text := s.preset.doc.Lifecycle.text(); text != "" {
+		if text := s.Ends(); text != "" {
 			s.env.Log.Warn("preset is at its end", "preset", s.preset.doc.Preset, "notice", text)
 		}
 	})

@@ -20,6 +20,13 @@ var sinks embed.FS
 //go:embed asking/*.yaml
 var asking embed.FS
 
+//go:embed desks/*.yaml
+var desks embed.FS
+
+// Desks returns a rule for each desk of people on call, one YAML file each, in place of that of Files. They expect connections
+// named pagerduty and opsgenie, and the people of Files.
+func Desks() fs.FS { return desks }
+
 // Asking returns a rule for each way to ask people where there is no desk, one YAML file each, in place of that of Files.
 // They expect connections named slack, mail, teams, on-call, logic-app and workflow, and the people of Files.
 func Asking() fs.FS { return asking }

@@ -17,7 +17,7 @@ import (
 func documents(t *testing.T) map[mapping.Header][]byte {
 	t.Helper()
 	out := map[mapping.Header][]byte{}
-	for _, files := range []fs.FS{starter.Files(), starter.Tools(), starter.Asking(), starter.Sinks()} {
+	for _, files := range []fs.FS{starter.Files(), starter.Tools(), starter.Desks(), starter.Asking(), starter.Sinks()} {
 		err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err
@@ -255,6 +255,29 @@ func TestRulesThatAskPeopleReadTheirAnswers(t *testing.T) {
 		verdict, err := p.Decide(t.Context(), map[string]any{"status": "approved", "fields": map[string]any{"reason": "", "duration": "8h"}})
 		if err != nil || !verdict.Approved || verdict.Denied {
 			t.Errorf("%s: an approval reads %+v, %v", rule, verdict, err)
+		}
+	}
+}
+
+func TestRulesForDesksOfPeopleOnCallReadTheirAnswers(t *testing.T) {
+	t.Parallel()
+	for at, field := range map[string]string{"pagerduty": "approval", "opsgenie": "action"} {
+		p := program(t, "epm-app-requests-at-"+at)
+		result, err := p.Eval(t.Context(), map[string]any{"kind": "access.requested", "requester": map[string]any{"account": `CORP\ana`}, "data": map[string]any{"ProductName": "Tool"}})
+		if err != nil || !result.Matched || result.Draft.At != at || result.Draft.Summary != `CORP\ana asks to run Tool` {
+			t.Errorf("%s: %+v, %v", at, result, err)
+			continue
+		}
+		for said, want := range map[string]mapping.Verdict{
+			"Approve": {Approved: at == "opsgenie"}, "Deny": {Denied: at == "opsgenie"},
+			"Approved": {Approved: at == "pagerduty"}, "Declined": {Denied: at == "pagerduty"}, "": {},
+		} {
+			for _, status := range []string{"triggered", "acknowledged", "resolved", "closed"} {
+				got, err := p.Decide(t.Context(), map[string]any{"status": status, "fields": map[string]any{field: said}})
+				if err != nil || got != want {
+					t.Errorf("%s, %s and %q: %+v, %v", at, status, said, got, err)
+				}
+			}
 		}
 	}
 }

@@ -63,6 +63,7 @@ func (c *connector) Unverified() []string {
 		"error codes: after which of them a message may stand in the channel all the same is a choice: after those of Slack's own faults",
 		"scopes: that answers name the token's scopes in x-oauth-scopes is known from practice; where they do not, Ping cannot say what is missing",
 		"reason: that a click brings what was typed into the message, in state.values, is known from clients' sources",
+		"people: that is_app_user says who authorized an app, which is no bot, is_email_confirmed whether an address was, and is_stranger who is of another workspace; an address of which is_email_confirmed is not told counts as confirmed",
 		"links: that slack.com/app_redirect leads to the channel is known from practice",
 	}
 }
@@ -105,21 +106,25 @@ func (c *connector) Ping(ctx context.Context) error {
 }
 
 // Resolve asks Slack who bears an account now. One that was deactivated is nobody's. The mail address of somebody from
-// another workspace proves nothing: it is that workspace's to set.
+// another workspace proves nothing: it is that workspace's to set. Nor does one that Slack says was never confirmed. That
+// somebody has authorized this app, is_app_user, makes them no bot.
 func (c *connector) Resolve(ctx context.Context, account string) (connectors.Account, error) {
 	if !userID.MatchString(account) {
 		return connectors.Account{}, connectors.Permanently("read person: the id is none of Slack's: %w", connectors.ErrNotFound)
 	}
 	var answer struct {
 		User struct {
-			ID        string `json:"id"`
-			TeamID    string `json:"team_id"`
-			Name      string `json:"name"`
-			RealName  string `json:"real_name"`
-			Deleted   bool   `json:"deleted"`
-			IsBot     bool   `json:"is_bot"`
-			IsAppUser bool   `json:"is_app_user"`
-			Profile   struct {
+			ID             string `json:"id"`
+			TeamID         string `json:"team_id"`
+			Name           string `json:"name"`
+			RealName       string `json:"real_name"`
+			Deleted        bool   `json:"deleted"`
+			Bot            bool   `json:"is_bot"`
+			WorkflowBot    bool   `json:"is_workflow_bot"`
+			ConnectorBot   bool   `json:"is_connector_bot"`
+			Stranger       bool   `json:"is_stranger"`
+			EmailConfirmed *bool  `json:"is_email_confirmed"` // not told of everybody
+			Profile        struct {
 				Email string `json:"email"`
 			} `json:"profile"`
 		} `json:"user"`
@@ -134,11 +139,11 @@ func (c *connector) Resolve(ctx context.Context, account string) (connectors.Acc
 	if u.Deleted {
 		return connectors.Account{}, connectors.Permanently("read person: the account was deactivated: %w", connectors.ErrNotFound)
 	}
-	who := connectors.Account{Person: connectors.Person{Account: u.ID, Name: connectors.Clean(u.Name, 200)}, Automation: u.IsBot || u.IsAppUser || u.ID == "USLACKBOT"}
+	who := connectors.Account{Person: connectors.Person{Account: u.ID, Name: connectors.Clean(u.Name, 200)}, Automation: u.Bot || u.WorkflowBot || u.ConnectorBot || u.ID == "USLACKBOT"}
 	if name := connectors.Clean(u.RealName, 200); name != "" {
 		who.Name = name
 	}
-	if u.TeamID == c.conf.Team {
+	if u.TeamID == c.conf.Team && !u.Stranger && (u.EmailConfirmed == nil || *u.EmailConfirmed) {
 		who.Mail = u.Profile.Email
 	}
 	return who, nil

@@ -81,13 +81,26 @@ func TestWhoClickedIsAskedOfSlack(t *testing.T) {
 	w := newWorld(t, slackstandin.Options{People: []slackstandin.Person{
 		{ID: "U0GONE", Name: "Gone", Mail: "lee@corp.example", Deleted: true}, {ID: "U0BOT", Name: "Robot", Mail: "robot@corp.example", Bot: true},
 		{ID: "U0FAR", Name: "Far", Mail: "kim@corp.example", Team: "T0OTHER"},
+		{ID: "U0APP", Name: "Ann", Mail: "ann@corp.example", More: map[string]any{"is_app_user": true, "is_email_confirmed": true, "is_stranger": false}},
+		{ID: "U0NEW", Name: "New", Mail: "kim@corp.example", More: map[string]any{"is_email_confirmed": false}},
+		{ID: "U0ODD", Name: "Odd", Mail: "kim@corp.example", More: map[string]any{"is_email_confirmed": true, "is_stranger": true}},
+		{ID: "U0FLOW", Name: "Flow", More: map[string]any{"is_workflow_bot": true}}, {ID: "U0LINK", Name: "Link", More: map[string]any{"is_connector_bot": true}},
+		{ID: "USLACKBOT", Name: "Slackbot"},
 	}})
 	person := func(id, name, mail string) connectors.Account {
 		return connectors.Account{Person: connectors.Person{Account: id, Name: name, Mail: mail}}
 	}
-	robot := person("U0BOT", "Robot", "robot@corp.example")
-	robot.Automation = true
-	for id, want := range map[string]connectors.Account{"U0KIM": person("U0KIM", "Kim", "kim@corp.example"), "U0BOT": robot, "U0FAR": person("U0FAR", "Far", "")} {
+	robot := func(id, name, mail string) connectors.Account {
+		who := person(id, name, mail)
+		who.Automation = true
+		return who
+	}
+	for id, want := range map[string]connectors.Account{
+		"U0KIM": person("U0KIM", "Kim", "kim@corp.example"), "U0APP": person("U0APP", "Ann", "ann@corp.example"),
+		"U0FAR": person("U0FAR", "Far", ""), "U0NEW": person("U0NEW", "New", ""), "U0ODD": person("U0ODD", "Odd", ""),
+		"U0BOT": robot("U0BOT", "Robot", "robot@corp.example"), "U0FLOW": robot("U0FLOW", "Flow", ""), "U0LINK": robot("U0LINK", "Link", ""),
+		"USLACKBOT": robot("USLACKBOT", "Slackbot", ""),
+	} {
 		if got, err := w.Resolve(t.Context(), id); err != nil || got != want {
 			t.Errorf("%s: got %+v, %v, want %+v", id, got, err, want)
 		}

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -33,6 +34,8 @@ type Person struct {
 	ID, Name, Mail string
 	Team           string // empty: this workspace
 	Deleted, Bot   bool
+
+	More map[string]any // of what Slack tells: is_app_user, is_stranger and the like
 }
 
 // Message is one message with what was done to it.
@@ -191,9 +194,11 @@ func (s *Server) info(id string) (map[string]any, string) {
 	if strings.Contains(s.o.Scopes, "users:read.email") && p.Mail != "" {
 		profile["email"] = p.Mail
 	}
-	return map[string]any{"user": map[string]any{
+	user := map[string]any{
 		"id": p.ID, "team_id": cmp.Or(p.Team, s.o.Team), "name": strings.ToLower(p.Name), "real_name": p.Name, "deleted": p.Deleted, "is_bot": p.Bot, "profile": profile,
-	}}, ""
+	}
+	maps.Copy(user, p.More)
+	return map[string]any{"user": user}, ""
 }
 
 // write posts or updates a message.

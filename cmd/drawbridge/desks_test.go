@@ -363,12 +363,33 @@ func chat(t *testing.T, heading string) []string {
 	return documentsIn(t, heading+" in docs/chat.md", part)
 }
 
-func documentsIn(t *testing.T, where, text string) (found []string) {
-	t.Helper()
+// Whoever follows docs/chat.md from its top through one of the ways has documents that can be published.
+func TestTheDocumentsOfTheChatPageAreWhole(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "chat.md"))
+	must(t, err)
+	_, needed, _ := strings.Cut(string(text), "\n## What each of them needs\n")
+	needed, _, _ = strings.Cut(needed, "\n## ")
+	for _, heading := range []string{"Slack", "Mail", "Teams"} {
+		p := newProgram(t)
+		p.write("docs/all.yaml", strings.Join(append(yamlBlocks(needed), chat(t, heading)...), "---\n"))
+		if got := p.fine("check", "--offline", "docs"); got != "5 documents, nothing wrong.\n" {
+			t.Errorf("%s: %s", heading, got)
+		}
+	}
+}
+
+func yamlBlocks(text string) (found []string) {
 	for _, block := range strings.Split(text, "```yaml\n")[1:] {
 		block, _, _ = strings.Cut(block, "```")
 		found = append(found, block)
 	}
+	return found
+}
+
+func documentsIn(t *testing.T, where, text string) []string {
+	t.Helper()
+	found := yamlBlocks(text)
 	if len(found) < 2 || !strings.HasPrefix(found[0], "kind: Connection\n") || !strings.HasPrefix(found[1], "kind: Rule\n") {
 		t.Fatalf("%s has %d documents, want a connection and a rule first", where, len(found))
 	}

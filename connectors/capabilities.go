@@ -93,7 +93,8 @@ type (
 	Resolver interface {
 		Resolve(ctx context.Context, account string) (Account, error)
 	}
-	// Idempotent marks a Creator whose vendor takes a second create with the same key for the first.
+	// Idempotent marks a Creator whose vendor takes a second create with the same key for the first. A ref that its Create
+	// returns beside an error with Sent names what some may have before them: they can answer while the create is tried again.
 	Idempotent interface {
 		CreatesOnce()
 	}

@@ -25,6 +25,7 @@ type result struct {
 	done     connectors.Done
 	next     next
 	err      error
+	named    bool // the try failed, and may have done so after the ticket it names was there for some
 	started  time.Time
 	ended    time.Time
 	health   *store.Health // what the try says of the connection, where that changed
@@ -36,7 +37,7 @@ func (w *worker) deliver(ctx context.Context, conn *connection, d store.Delivery
 	r := w.call(ctx, conn, d)
 	w.leave()
 	fenced, err := w.g.results.add(ctx, r)
-	if errors.Is(err, store.ErrConflict) && r.created() {
+	if errors.Is(err, store.ErrConflict) && r.tied() {
 		fenced, err = w.g.results.add(ctx, w.foreign(conn, r))
 	}
 	if r.health != nil {
@@ -57,11 +58,15 @@ func (r *result) created() bool {
 	return r.action.Kind == connectors.Create && r.next.state == stateDelivered
 }
 
+// tied tells whether the try says which ticket its link has. One that is to be made whole by further tries can be answered
+// meanwhile.
+func (r *result) tied() bool { return r.created() || r.named }
+
 // foreign is the result of a create whose ticket another link has: no link is ever moved to another ticket, so people
 // have to look at it.
 func (w *worker) foreign(conn *connection, r result) result {
 	r.err = connectors.Permanently("the desk says it is ticket %s, which belongs to another request already; look at both by hand, then replay or cancel", r.done.Ref.Key)
-	r.done, r.next = connectors.Done{}, w.outcome(conn, r.delivery, r.err, r.ended)
+	r.done, r.named, r.next = connectors.Done{}, false, w.outcome(conn, r.delivery, r.err, r.ended)
 	w.logAttempt(r.delivery, r.next, r.err, r.ended.Sub(r.started))
 	return r
 }
@@ -72,6 +77,7 @@ func (w *worker) call(ctx context.Context, conn *connection, d store.Delivery) r
 	defer cancel()
 	w.g.step("deliver.before_call")
 	r.action, r.done, r.err = w.try(callCtx, conn, d)
+	r.named = r.err != nil && connectors.AsError(r.err).Sent && r.action.Kind == connectors.Create && r.done.Ref.ID != "" && connectors.CreatesOnce(conn.connector)
 	w.g.step("deliver.after_call")
 	r.ended = w.g.now()
 	r.next = w.outcome(conn, d, r.err, r.ended)
@@ -275,13 +281,13 @@ func (g *Gateway) storeResults(ctx context.Context, tx *store.Tx, results []resu
 
 // follow writes what follows from tries: tickets linked or to be read anew, decisions posted, connections unwell.
 func (g *Gateway) follow(ctx context.Context, tx *store.Tx, results []result) error {
-	var created []result
+	var tied []result
 	for _, r := range results {
-		if r.created() {
-			created = append(created, r)
+		if r.tied() {
+			tied = append(tied, r)
 		}
 	}
-	if err := g.linkedAll(ctx, tx, created); err != nil {
+	if err := g.linkedAll(ctx, tx, tied); err != nil {
 		return err
 	}
 	for _, r := range results {

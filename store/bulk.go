@@ -121,7 +121,8 @@ type LinkRef struct {
 	At     time.Time
 }
 
-// SetLinkRefs ties links to their tickets. A link is never moved to another ticket: ErrConflict.
+// SetLinkRefs ties links to their tickets. One that is tied already stays as it was; a link is never moved to another
+// ticket: ErrConflict.
 func (t *Tx) SetLinkRefs(ctx context.Context, refs []LinkRef) error {
 	const words = "CAST(? AS TEXT)"
 	for part := range slices.Chunk(refs, batch) {
@@ -131,7 +132,7 @@ func (t *Tx) SetLinkRefs(ctx context.Context, refs []LinkRef) error {
 			ids = append(ids, r.LinkID)
 		}
 		n, err := t.exec(ctx, `UPDATE links SET ref_id = f.column2, ref_key = f.column3, ref_url = f.column4,
-				linked_at = f.column5, state = 'linked'
+				linked_at = CASE WHEN ref_id = '' THEN f.column5 ELSE linked_at END, state = 'linked'
 			FROM (VALUES `+tuples(len(part), words, words, words, words, "CAST(? AS BIGINT)")+`) AS f
 			WHERE id IN `+list(len(args)+1, len(part))+` AND id = f.column1 AND (ref_id = '' OR ref_id = f.column2)`,
 			append(args, ids...)...)

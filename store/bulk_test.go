@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-itsm/drawbridge/store"
 	"github.com/drawbridge-itsm/drawbridge/store/storetest"
@@ -138,7 +139,9 @@ func TestLinksAndTheirTickets(t *testing.T) {
 		if err := set(ref("l1", "1"), ref("l2", "2")); err != nil {
 			t.Fatal(err)
 		}
-		if err := set(ref("l1", "1")); err != nil {
+		again := ref("l2", "2")
+		again.At = start.Add(time.Hour)
+		if err := set(ref("l1", "1"), again); err != nil {
 			t.Errorf("the same ticket again: %v", err)
 		}
 		wantErr(t, "another ticket", set(ref("l2", "2"), ref("l1", "9")), store.ErrConflict)

@@ -114,14 +114,13 @@ func (w *worker) learn(conn *connection, n next, err error, now time.Time) (stor
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.quiet = later(w.quiet, n.waitUntil)
-	against := countsAgainst(err)
-	if !against {
-		w.faults = 0
-	} else {
+	if countsAgainst(err) {
 		w.faults++
+	} else {
+		w.faults = 0
 	}
 	switch {
-	case w.trial && (against || err != nil && connectors.AsError(err).Kind == connectors.Unwell):
+	case w.trial && err != nil && connectors.AsError(err).Kind == connectors.Unwell:
 		w.trial = false
 		return w.stillUnwell(conn, err, now), true
 	case w.trial:

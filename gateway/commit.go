@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	largestGroup = 256
+	largestGroup = 1024
 	commitTime   = 30 * time.Second // for one group
 )
 

@@ -414,6 +414,7 @@ func TestTextsNameWhoIsMeant(t *testing.T) {
 		{connectors.Person{Account: "acc-else", Name: "Kim Okafor", Mail: "kim@corp.example"}, "Kim Okafor"},
 		{connectors.Person{Account: "acc-else", Mail: "kim@corp.example"}, "kim@corp.example"},
 		{connectors.Person{Account: "acc-else"}, "acc-else"},
+		{connectors.Person{Account: "acc-else", Name: "Kim\x00\u202e\n Okafor"}, "Kim Okafor"},
 		{connectors.Person{}, "somebody without a name"},
 	} {
 		if got := approvedByKim().called(claim{by: connectors.Account{Person: test.by}}); got != test.want {

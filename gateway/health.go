@@ -77,7 +77,7 @@ func (w *worker) ping(ctx context.Context, conn *connection, now time.Time) erro
 	}
 	h = w.stillUnwell(conn, err, now)
 	w.mu.Unlock()
-	return w.g.store.InTx(ctx, func(tx *store.Tx) error { return tx.SetHealth(ctx, h) })
+	return w.keepHealth(ctx, h)
 }
 
 // stillUnwell notes one more try in vain. The caller holds mu.
@@ -106,6 +106,10 @@ func (w *worker) acquit(ctx context.Context, now time.Time) error {
 	}
 	h := w.well(now)
 	w.mu.Unlock()
+	return w.keepHealth(ctx, h)
+}
+
+func (w *worker) keepHealth(ctx context.Context, h store.Health) error {
 	return w.g.store.InTx(ctx, func(tx *store.Tx) error { return tx.SetHealth(ctx, h) })
 }
 

@@ -141,5 +141,5 @@ func (w *worker) askFailed(ctx context.Context, conn *connection, what string, c
 	if !changed {
 		return nil
 	}
-	return w.g.store.InTx(ctx, func(tx *store.Tx) error { return tx.SetHealth(ctx, health) })
+	return w.keepHealth(ctx, health)
 }

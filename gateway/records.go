@@ -91,7 +91,7 @@ func (s *sending) learn(retry Retry, err error, now time.Time, jitter float64) {
 	}
 	e := connectors.AsError(err)
 	if e.Kind != connectors.Temporary {
-		return // sort sees to a refusal, and the connection as a whole waits where quiet is wanted
+		return // blame sees to a refusal, and the connection as a whole waits where quiet is wanted
 	}
 	s.failed++
 	s.until = now.Add(max(retry.pause(s.failed, jitter), e.RetryAfter))

@@ -22,12 +22,7 @@ func (w *worker) send(ctx context.Context, conn *connection, version int64) (pau
 	width, wait := w.sends.turn(conn, now)
 	more := w.sends.more
 	w.mu.Unlock()
-	if width > 0 {
-		if width = w.allowed(width); width == 0 {
-			return w.g.poll, nil // woken when what is under way has ended
-		}
-	}
-	if width == 0 {
+	if width = w.allowed(width); width == 0 {
 		if wait > 0 {
 			return min(wait, w.g.poll), nil
 		}
